@@ -1,0 +1,137 @@
+"""The frozen nouns that every layer shares. A change makes a copy (`msgspec.structs.replace`)."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployable state of a function: `$LATEST` as it is now, or a published version.
+
+    Everything that running it needs, and nothing that only the API shows. Two Versions with the same `pool_key` may
+    share sandboxes; any change of code or configuration makes another `revision`, hence another pool.
+    """
+
+    account: str
+    region: str
+    name: str
+    version: str  # "$LATEST" or "1", "2", …
+    revision: str  # UUID of the last change; the RevisionId that clients see
+    runtime: str  # "python3.13"
+    handler: str
+    code_digest: str  # hex SHA-256 of the zip: key of the code store
+    role: str = ""
+    memory_mb: int = 128
+    timeout_s: int = 3
+    tmp_mb: int = 512
+    architecture: str = "x86_64"
+    environment: dict[str, str] = {}
+    layers: tuple[str, ...] = ()  # code-store digests, in order of application
+    log_format: str = "Text"  # or "JSON"
+    application_log_level: str | None = None
+    system_log_level: str | None = None
+    log_group: str = ""
+    state: str = "Active"  # Pending | Active | Inactive | Failed
+    state_reason: str = ""
+
+    @property
+    def function_arn(self) -> str:
+        """The ARN without a qualifier."""
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+    @property
+    def arn(self) -> str:
+        """The ARN with this version as its qualifier."""
+        return f"{self.function_arn}:{self.version}"
+
+    @property
+    def pool_key(self) -> str:
+        """Sandboxes are shared between invocations that have this in common."""
+        return f"{self.arn}@{self.revision}"
+
+
+class InvocationKind(StrEnum):
+    """The InvocationType of the Invoke API."""
+
+    REQUEST_RESPONSE = "RequestResponse"
+    EVENT = "Event"
+    DRY_RUN = "DryRun"
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to run a version: frozen data that the path hands from step to step."""
+
+    request_id: str
+    version: Version
+    invoked_arn: str  # as the caller asked: with the qualifier only if one was given
+    payload: bytes
+    received: float  # epoch seconds
+    kind: InvocationKind = InvocationKind.REQUEST_RESPONSE
+    want_log_tail: bool = False
+    client_context: str | None = None  # JSON text, decoded from base64
+    trace: str = ""  # X-Amzn-Trace-Id
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an invocation: the answer or the function error, with its measures."""
+
+    payload: bytes
+    function_error: str | None = None  # "Unhandled", or None when the function answered
+    error_type: str | None = None  # "Runtime.ExitError", "Sandbox.Timedout", "ValueError"
+    status: str = "success"  # success | error | timeout | failure   (platform.report's words)
+    cold: bool = False
+    duration_ms: float = 0.0
+    init_ms: float | None = None  # only for the first invocation of a sandbox
+    billed_ms: int = 0
+    memory_peak_mb: int = 0
+    cpu_ms: float | None = None
+    sandbox: str = ""  # id of the sandbox that ran it
+    log_tail: bytes = b""  # the last 4 KB, START to REPORT, when asked for
+
+
+class RuntimeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A runtime that this machine can run, as the node agent found it."""
+
+    name: str  # "python3.13"
+    kind: str  # python | node | provided
+    executable: str  # path on the host; "" for provided
+    prefix: str = ""  # installation prefix on the host, mounted at /var/lang; "" when it lies under /usr
+    version: str = ""  # "3.13.0"
+    stands_in_for: str = ""  # set when --runtime-fallback lets this interpreter serve another runtime
+
+
+class Isolation(msgspec.Struct, frozen=True, kw_only=True):
+    """What kind of isolation is in force, as told to the operator."""
+
+    kind: str  # full | userns | process
+    namespaces: tuple[str, ...] = ()
+    cgroups: str = "none"  # v1 | v2 | none
+    seccomp: bool = False
+    own_uid: bool = False
+    warnings: tuple[str, ...] = ()  # one sentence for each thing that is weaker than full
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """The one compact record that each invocation leaves. Order is the storage format: only ever append fields."""
+
+    at: float  # epoch seconds when it was received
+    request_id: str
+    arn: str  # qualified ARN of the version that ran
+    sandbox: str
+    outcome: str  # success | error | timeout | failure | throttled
+    error_type: str | None
+    cold: bool
+    wait_ms: float  # from received to running: admission and placement
+    init_ms: float | None
+    duration_ms: float
+    billed_ms: int
+    memory_mb: int
+    memory_peak_mb: int
+    cpu_ms: float | None
+    request_bytes: int
+    response_bytes: int
+    reason: str | None = None  # why it was cold, throttled or failed
+
+
+Document = dict[str, Any]

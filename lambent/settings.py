@@ -1,0 +1,153 @@
+"""Every setting, in one table: flags, file, environment, `lambent up --help` and the docs all come from it.
+
+Later wins: the default here, the file (`--config`, TOML), the environment (`LAMBENT_<NAME>`), the flag (`--<name>`).
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from lambent.errors import SettingError
+
+
+class Setting(NamedTuple):
+    """One row of the table. The type of the default is the type of the setting."""
+
+    name: str
+    default: Any
+    help: str
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("host", "127.0.0.1", "address to listen on; beyond loopback only with authentication on"),
+    Setting("port", 4566, "port to listen on; 0 takes a free one"),
+    Setting("data", "", "directory that keeps state; empty: ~/.local/share/lambent, or /var/lib/lambent for root"),
+    Setting("region", "us-east-1", "region of requests that name none"),
+    Setting("account", "000000000000", "account of requests whose access key is not itself a 12-digit account id"),
+    Setting("isolation", "auto", "auto, full, userns or process: the weakest isolation that may be used is what is named"),
+    Setting("runtime_fallback", False, "run a missing runtime on the nearest installed one (loud; not what AWS would do)"),
+    Setting("concurrency", 1000, "concurrent executions of an account in a region; beyond it callers get 429"),
+    Setting("sandboxes", 1000, "most sandboxes alive on this node"),
+    Setting("husks", 4, "parked, ready environments kept for each runtime in use"),
+    Setting("idle_expiry_s", 600, "seconds after which an idle sandbox is stopped"),
+    Setting("drain_s", 30, "seconds that running calls get to finish at shutdown"),
+    Setting("keep_records_mb", 64, "disk space for the record of each invocation; the oldest go first"),
+    Setting("keep_logs_mb", 64, "disk space for the logs of each function; the oldest go first"),
+    Setting("code_storage_mb", 76800, "code storage of an account in a region (AWS: 75 GB)"),
+    Setting("body_limit_mb", 67, "largest request body that is read at all (AWS: 70,167,211 bytes)"),
+    Setting("quiet", False, "print only warnings and errors"),
+)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings in force. Fields are the rows of TABLE, in its order; a test keeps the two alike."""
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    data: str = ""
+    region: str = "us-east-1"
+    account: str = "000000000000"
+    isolation: str = "auto"
+    runtime_fallback: bool = False
+    concurrency: int = 1000
+    sandboxes: int = 1000
+    husks: int = 4
+    idle_expiry_s: int = 600
+    drain_s: int = 30
+    keep_records_mb: int = 64
+    keep_logs_mb: int = 64
+    code_storage_mb: int = 76800
+    body_limit_mb: int = 67
+    quiet: bool = False
+
+    @property
+    def data_dir(self) -> Path:
+        return Path(self.data) if self.data else default_data_dir()
+
+
+def default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/lambent")
+    base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return Path(base) / "lambent"
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: str | None = None) -> Settings:
+    """The settings in force, from the flags given, the environment and the file.
+
+    Raises SettingError, which names the setting, the value found and where it came from.
+    """
+    values: dict[str, Any] = {}
+    for name, value in _from_file(file).items():
+        values[name] = _parse(_row(name, f"the file {file}"), value, f"the file {file}")
+    for row in TABLE:
+        variable = f"LAMBENT_{row.name.upper()}"
+        if variable in environ:
+            values[row.name] = _parse(row, environ[variable], f"the environment variable {variable}")
+    for name, value in flags.items():
+        if value is not None:
+            values[name] = _parse(_row(name, "the command line"), value, f"--{name.replace('_', '-')}")
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _from_file(file: str | None) -> dict[str, Any]:
+    if not file:
+        return {}
+    try:
+        return tomllib.loads(Path(file).read_text())
+    except OSError as error:
+        raise SettingError(f"cannot read the settings file {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"the settings file {file} is not TOML: {error}") from error
+
+
+def _row(name: str, where: str) -> Setting:
+    for row in TABLE:
+        if row.name == name.replace("-", "_"):
+            return row
+    known = ", ".join(row.name for row in TABLE)
+    raise SettingError(f"there is no setting {name!r} (found in {where}); there are: {known}")
+
+
+def _parse(row: Setting, value: Any, where: str) -> Any:
+    wanted = type(row.default)
+    if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
+        return value
+    if wanted is bool and str(value).lower() in ("1", "true", "yes", "on"):
+        return True
+    if wanted is bool and str(value).lower() in ("0", "false", "no", "off", ""):
+        return False
+    if wanted is int and isinstance(value, str) and value.strip().lstrip("-").isdigit():
+        return int(value)
+    raise SettingError(f"{row.name} must be {_describe(wanted)}; {where} says {value!r}")
+
+
+def _describe(wanted: type) -> str:
+    return {bool: "true or false", int: "a whole number", str: "text"}[wanted]
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what cannot be obeyed before anything starts."""
+    if settings.isolation not in ("auto", "full", "userns", "process"):
+        raise SettingError(f"isolation must be auto, full, userns or process; found {settings.isolation!r}")
+    if not (settings.account.isdigit() and len(settings.account) == 12):
+        raise SettingError(f"account must be 12 digits; found {settings.account!r}")
+    if not 0 <= settings.port <= 65535:
+        raise SettingError(f"port must be 0 to 65535; found {settings.port}")
+    if settings.host not in ("127.0.0.1", "localhost", "::1") and not settings.host.startswith("127."):
+        raise SettingError(
+            f"host {settings.host!r} is beyond loopback, which needs authentication, and authentication is not built "
+            "yet: listen on 127.0.0.1 and put an authenticating proxy in front"
+        )
+    for name in ("concurrency", "sandboxes", "keep_records_mb", "keep_logs_mb", "code_storage_mb", "body_limit_mb"):
+        if getattr(settings, name) < 1:
+            raise SettingError(f"{name} must be at least 1; found {getattr(settings, name)}")
+    for name in ("husks", "idle_expiry_s", "drain_s"):
+        if getattr(settings, name) < 0:
+            raise SettingError(f"{name} must not be negative; found {getattr(settings, name)}")

@@ -1,0 +1,1 @@
+"""Making, keeping, reusing and ending the environments that functions run in."""

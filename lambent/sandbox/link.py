@@ -1,0 +1,65 @@
+"""What the platform says to the runtime inside one sandbox, and what it hears back; two implementations speak it.
+
+ChannelLink talks frames to our own guests over a socket pair, HttpLink serves the Runtime API to a custom runtime.
+"""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from lambent.errors import SandboxError
+
+
+class LinkClosed(SandboxError):
+    """The runtime went away, or said something that breaks the protocol."""
+
+
+class InitSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a runtime is told before its first invocation; its JSON is the meta of an INIT frame."""
+
+    environ: dict[str, str]  # the complete environment, not additions
+    handler: str  # "app.handler"
+    task_root: str = "/var/task"
+    opt: str = "/opt"
+    log_format: str = "Text"  # or "JSON"
+    log_level: str | None = None  # AWS's level name: TRACE … FATAL; None: the runtime's own default
+
+
+class InitDone(msgspec.Struct, frozen=True):
+    """How init ended: both None when the runtime is ready for invocations."""
+
+    error_type: str | None = None  # "Runtime.ImportModuleError"
+    error_body: bytes | None = None  # the JSON error document, as a client sees it
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What the function answered to one invocation, or the error document that stands for it."""
+
+    payload: bytes
+    error_type: str | None = None  # None: the function answered
+
+
+class RuntimeLink(Protocol):
+    """One runtime in one sandbox, one invocation at a time.
+
+    The caller keeps the time: every wait here is unbounded, and cancelling it leaves the link unusable (close it).
+    """
+
+    async def init(self, spec: InitSpec) -> InitDone:
+        """Hand over identity and settings; return when the runtime is ready or has reported why it cannot be.
+
+        Raises LinkClosed when the runtime goes away without a word.
+        """
+        ...
+
+    async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
+        """Run one invocation to its answer.
+
+        `token` is 16 unguessable bytes, `meta` has id, arn, deadline (epoch ms), trace, context, identity, tenant.
+        Raises LinkClosed when the runtime goes away or answers anything but this invocation.
+        """
+        ...
+
+    def close(self) -> None:
+        """Drop the connection; whoever waits gets LinkClosed. The process itself is ended by the sandbox's owner."""
+        ...

@@ -1,0 +1,16 @@
+"""Run the node agent by itself: the one process that makes sandboxes. `lambent up` starts its own."""
+
+import argparse
+
+EXAMPLES = ("lambent agent --help",)
+TAKES_THE_REST = True  # its options belong to the agent, which knows its own
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "lambent agent [options of the agent]"
+
+
+def run(args: argparse.Namespace) -> int:
+    from lambent.sandbox.agent import main
+
+    return main(args.rest)

@@ -1,0 +1,66 @@
+"""Run a function once: its answer goes to standard output, its error and the end of its log to standard error.
+
+The exit status is 1 when the function failed or the call was refused."""
+
+import argparse
+import base64
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from lambent.cli.endpoint import CommandFailed, add_endpoint, add_region, endpoint_of, refusal
+from lambent.cli.output import paint
+
+EXAMPLES = (
+    "lambent invoke hello",
+    'lambent invoke hello --payload \'{"name": "Ada"}\'',
+    "lambent invoke resize --event event.json > answer.json",
+    "echo '{}' | lambent invoke hello --event - --quiet",
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("function", metavar="FUNCTION", help="name, name:qualifier or ARN")
+    event = parser.add_mutually_exclusive_group()
+    event.add_argument("--event", metavar="FILE", help="file that holds the event; - is standard input")
+    event.add_argument("--payload", metavar="JSON", help="the event itself (default: {})")
+    parser.add_argument("--qualifier", help="version or alias")
+    parser.add_argument("--quiet", action="store_true", help="do not show the end of the log")
+    add_endpoint(parser)
+    add_region(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    path = f"/2015-03-31/functions/{quote(args.function, safe='')}/invocations"
+    if args.qualifier:
+        path += f"?Qualifier={quote(args.qualifier, safe='')}"
+    headers = {"Content-Type": "application/json", "X-Amz-Log-Type": "Tail"}
+    response = endpoint_of(args).send("POST", path, headers, event_of(args))
+    body = response.read()
+    if response.status >= 300:
+        raise CommandFailed(refusal(response.status, body))
+    return _show(args.quiet, body, response.getheader("X-Amz-Function-Error"), response.getheader("X-Amz-Log-Result"))
+
+
+def event_of(args: argparse.Namespace) -> bytes:
+    """The event's bytes, from wherever they were said to be."""
+    if args.event == "-":
+        return sys.stdin.buffer.read()
+    if args.event:
+        try:
+            return Path(args.event).read_bytes()
+        except OSError as error:
+            raise CommandFailed(f"cannot read the event from {args.event}: {error.strerror}") from error
+    return (args.payload or "{}").encode()
+
+
+def _show(quiet: bool, body: bytes, function_error: str | None, log: str | None) -> int:
+    sys.stdout.buffer.write(body + (b"\n" if sys.stdout.isatty() else b""))
+    sys.stdout.flush()
+    if log and not quiet:
+        tail = base64.b64decode(log).decode(errors="replace").rstrip()
+        print(paint(tail, "dim", sys.stderr), file=sys.stderr)
+    if function_error:
+        print(paint(f"the function failed ({function_error})", "red", sys.stderr), file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,51 @@
+"""Show what runs, how functions are isolated from the host and from each other, and the runtimes found."""
+
+import argparse
+import json
+from typing import Any
+
+from lambent.cli.endpoint import add_endpoint, endpoint_of
+from lambent.cli.output import paint, span, table
+from lambent.cli.runtimes import runtime_name
+
+EXAMPLES = ("lambent status", "lambent status --json", "lambent status --endpoint-url http://127.0.0.1:5000")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_endpoint(parser)
+    parser.add_argument("--json", action="store_true", help="print the server's own document")
+
+
+def run(args: argparse.Namespace) -> int:
+    found = endpoint_of(args).document("/_lambent/status")
+    print(json.dumps(found, indent=2) if args.json else describe(found))
+    return 0
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The status document for people."""
+    isolation = found.get("isolation") or {}
+    sandboxes = found.get("sandboxes") or {}
+    runtimes = [runtime_name(each) for each in found.get("runtimes") or []]
+    lines = table(
+        [
+            ("lambent", f"{found.get('version', '?')} at {found.get('endpoint', '?')}"),
+            ("process", f"{found.get('pid', '?')}, up for {span(found.get('uptime_s', 0))}"),
+            ("isolation", _isolation(isolation)),
+            ("runtimes", " ".join(runtimes) or "none found"),
+            ("functions", str(found.get("functions", 0))),
+            ("sandboxes", ", ".join(f"{sandboxes.get(kind, 0)} {kind}" for kind in ("busy", "idle", "husks"))),
+        ]
+    )
+    warnings = [paint(f"warning: {each}", "yellow") for each in isolation.get("warnings") or ()]
+    return "\n".join([lines, *warnings])
+
+
+def _isolation(isolation: dict[str, Any]) -> str:
+    """For example: full (mnt pid net ipc uts cgroup namespaces, cgroups v1, seccomp, own uid)."""
+    parts = [f"{' '.join(isolation.get('namespaces') or []) or 'no'} namespaces"]
+    parts.append(f"cgroups {isolation.get('cgroups', 'none')}")
+    parts.append("seccomp" if isolation.get("seccomp") else "no seccomp")
+    parts.append("own uid" if isolation.get("own_uid") else "the server's uid")
+    kind = str(isolation.get("kind", "?"))
+    return f"{paint(kind, 'green' if kind == 'full' else 'yellow')} ({', '.join(parts)})"

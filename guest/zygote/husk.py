@@ -1,0 +1,258 @@
+"""Turns a fresh fork of the zygote into a husk: a sealed environment with a parked runtime in it.
+
+Two processes come of it: pid 1, which keeps the privileges until the code is attached, and the runtime, which is
+sealed (own uid, no capabilities, no new privileges, seccomp) before anything of a function is known.
+"""
+
+import array
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+
+import kernel
+
+INIT = "/.lambent/init"
+CHANNEL = 3  # the runtime's descriptor of its channel; 0 is /dev/null, 1 and 2 are the log pipe
+RUNTIME_API = ("127.0.0.1", 9001)
+
+
+def become(order, control, channel, log):
+    """Never returns. `order` is the agent's message; the descriptors are this husk's own."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if order["level"] == "process":
+        plain(order, control, channel, log)
+    pair = socket.socket(fileno=control)
+    if pair.recv(16) != b"G":  # the agent has put us into our control groups, or is gone
+        os._exit(0)
+    enter_namespaces(order)
+    listener = open_runtime_api() if order["kind"] == "provided" else None
+    child = os.fork()
+    if child == 0:
+        seal(order)
+        keep_only(channel, log)
+        run(order)
+    announce(pair, listener)
+    del listener
+    be_init(pair, child, order["init_uid"])
+
+
+def enter_namespaces(order):
+    kernel.unshare(
+        kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
+    )
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    options = "size={}m,mode=0700,uid={},gid={}".format(order["tmp_mb"], order["uid"], order["uid"])
+    kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    if os.path.isdir("/.lambent/python"):  # the parent's interpreter, of no use to a function
+        kernel.umount("/.lambent/python", kernel.MNT_DETACH)
+    kernel.set_hostname("lambent")
+    kernel.loopback_up()
+
+
+def open_runtime_api():
+    """The Runtime API's socket, listening inside this network namespace; the host answers on it."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(RUNTIME_API)
+    listener.listen(16)
+    return listener
+
+
+def announce(pair, listener):
+    """Tell the agent that the runtime is parked, and hand over the Runtime API's socket if there is one."""
+    ancillary = []
+    if listener is not None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))]
+    pair.sendmsg([b"R"], ancillary)
+
+
+def seal(order):
+    """Give up everything that a function must not have. Order matters: each step needs what the next one drops."""
+    os.setsid()
+    for name, (soft, hard) in order["rlimits"].items():
+        resource.setrlimit(getattr(resource, name), (soft, hard))
+    if order["level"] != "process":
+        kernel.drop_bounding_set()  # here and not in the zygote: pid 1 still has to execute with privileges
+    if order["level"] == "full":
+        os.setgroups([])
+        os.setresgid(order["uid"], order["uid"], order["uid"])
+        os.setresuid(order["uid"], order["uid"], order["uid"])
+    if order["level"] != "process":
+        kernel.drop_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    if order["seccomp"]:
+        kernel.load_seccomp(bytes.fromhex(order["seccomp"]))
+
+
+def keep_only(channel, log):
+    """Arrange 0, 1, 2 and the channel, and close every other descriptor: an allow-list, since leaks are escapes."""
+    high = os.dup(channel), os.dup(log), os.open("/dev/null", os.O_RDWR)
+    os.dup2(high[2], 0)
+    os.dup2(high[1], 1)
+    os.dup2(high[1], 2)
+    os.dup2(high[0], CHANNEL)
+    os.closerange(CHANNEL + 1, 1024)
+    os.umask(0o022)
+
+
+def run(order):
+    """The runtime itself; never returns."""
+    status = 1
+    try:
+        if order["kind"] == "python":
+            import lambent_runtime
+
+            lambent_runtime.main(CHANNEL)
+            status = 0
+        elif order["kind"] == "node":
+            os.set_inheritable(CHANNEL, True)
+            os.execve(order["executable"], [order["executable"], *order["arguments"]], order["environ"])
+        else:
+            import bootstrap
+
+            bootstrap.main(CHANNEL)
+    except SystemExit as request:
+        status = request.code if isinstance(request.code, int) else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def be_init(pair, child, drop_to):
+    """Become pid 1 proper: the small static program where it was compiled, this process where not."""
+    control = pair.fileno()
+    os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+    os.dup2(0, 1)
+    os.dup2(0, 2)
+    os.set_inheritable(control, True)
+    close_but(control)
+    if os.path.exists(INIT):
+        os.execve(INIT, ["lambent-init", str(control), str(child), str(drop_to)], {})
+    try:
+        init_loop(pair, child, drop_to)
+    finally:
+        os._exit(0)
+
+
+def close_but(control):
+    os.closerange(3, control)
+    os.closerange(control + 1, max(control, 256) + 256)
+
+
+def init_loop(pair, child, drop_to):
+    """What init.c does, for machines without a compiler; the messages are described there."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while True:
+        if reap(pair, child):
+            return
+        ready, _, _ = select.select([pair, read], [], [])
+        if read in ready:
+            os.read(read, 512)
+        if pair in ready and not obey(pair, drop_to):
+            return
+
+
+def reap(pair, child):
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return True
+        if pid == 0:
+            return False
+        if pid == child:
+            pair.send(b"X" + struct.pack("i", status))
+            return True
+
+
+def obey(pair, drop_to):
+    data, ancillary, _, _ = pair.recvmsg(4096, socket.CMSG_SPACE(8 * 4))
+    if not data or data[:1] == b"K":
+        return False
+    if data[:1] == b"M":
+        mounts = array.array("i")
+        for _, _, packed in ancillary:
+            mounts.frombytes(packed[: len(packed) - len(packed) % mounts.itemsize])
+        pair.send(attach(data[1:].split(b"\0"), mounts, drop_to))
+    return True
+
+
+def attach(texts, mounts, drop_to):
+    try:
+        if texts[0] != b"0":
+            options = "size={}m".format(int(texts[0]))
+            kernel.mount(None, "/tmp", None, kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV, options)
+        for target, fd in zip(texts[1:], mounts):
+            kernel.move_mount(fd, os.fsdecode(target))
+            os.close(fd)
+        if drop_to:
+            os.setgroups([])
+            os.setresgid(drop_to, drop_to, drop_to)
+            os.setresuid(drop_to, drop_to, drop_to)
+        kernel.drop_capabilities()
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    except OSError as error:
+        return b"e" + struct.pack("i", error.errno or 1)
+    return b"m" + struct.pack("i", 0)
+
+
+def plain(order, control, channel, log):
+    """No namespaces to be had: a supervised process with limits. Loudly announced by the agent."""
+    pair = socket.socket(fileno=control)
+    if pair.recv(16) != b"G":
+        os._exit(0)
+    listener = None
+    if order["kind"] == "provided":
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+    child = os.fork()
+    if child == 0:
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        seal(order)
+        keep_only(channel, log)
+        run(order)
+    announce(pair, listener)
+    del listener
+    os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+    close_but(control)
+    try:
+        watch(pair, child)
+    finally:
+        for victim in (-child, child):
+            try:
+                (os.killpg if victim < 0 else os.kill)(abs(victim), signal.SIGKILL)
+            except OSError:
+                pass
+        os._exit(0)
+
+
+def watch(pair, child):
+    """init_loop without mounts: every attachment is answered with yes, since paths are the host's own."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while not reap(pair, child):
+        ready, _, _ = select.select([pair, read], [], [])
+        if read in ready:
+            os.read(read, 512)
+        if pair in ready:
+            data = pair.recv(4096)
+            if not data or data[:1] == b"K":
+                return
+            pair.send(b"m" + struct.pack("i", 0))
+
+
+sys.dont_write_bytecode = True

@@ -1,0 +1,91 @@
+"""The zygote of one runtime: has it loaded, and forks a husk for every order of the node agent.
+
+    python -I -S zygote.py CONTROL_FD PIDNS_FD KIND
+
+One thread, no event loop: an order is a JSON datagram with three descriptors (pid 1's control socket, the runtime's
+end of the channel, the write end of the log pipe); the answer is the pid of the new pid 1. EOF ends the zygote.
+"""
+
+import array
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
+
+import husk  # noqa: E402
+import kernel  # noqa: E402
+
+
+def main():
+    control, pidns, kind = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
+    preload(kind)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # husks report their own end: no zombies are wanted here
+    gc.collect()
+    gc.freeze()
+    control.send(b"{}")
+    while True:
+        order, fds = receive(control)
+        control.send(json.dumps({"husk": order["husk"], "pid": fork(order, fds, pidns)}).encode())
+        for fd in fds:
+            os.close(fd)
+
+
+def preload(kind):
+    """Everything that must not be loaded on the way to the first answer."""
+    import resource  # noqa: F401
+    import select  # noqa: F401
+    import struct  # noqa: F401
+    import traceback  # noqa: F401
+
+    if kind == "python":
+        sys.path.append("/var/runtime")
+        extra = os.environ.get("LAMBENT_GUEST")
+        if extra:
+            sys.path.append(extra)
+        import lambent_runtime
+
+        lambent_runtime.preload()
+    elif kind == "provided":
+        import bootstrap  # noqa: F401
+
+
+def receive(control):
+    data, ancillary, _, _ = control.recvmsg(65536, socket.CMSG_SPACE(3 * 4))
+    if not data:
+        os._exit(0)
+    fds = array.array("i")
+    for _, _, packed in ancillary:
+        fds.frombytes(packed[: len(packed) - len(packed) % fds.itemsize])
+    return json.loads(data.decode()), list(fds)
+
+
+def fork(order, fds, pidns):
+    """A child in a pid namespace of its own, of which it is pid 1; this process stays in its own."""
+    if pidns >= 0:
+        kernel.unshare(kernel.CLONE_NEWPID)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            husk.become(order, *fds)
+        finally:
+            report(order)
+    if pidns >= 0:
+        kernel.setns(pidns, kernel.CLONE_NEWPID)
+    return pid
+
+
+def report(order):
+    import traceback
+
+    sys.stderr.write("lambent: husk {} could not be made\n{}\n".format(order["husk"], traceback.format_exc()))
+    sys.stderr.flush()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

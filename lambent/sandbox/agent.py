@@ -1,0 +1,157 @@
+"""The node agent: the one privileged process. It keeps zygotes and husks, and gives husks to the front end as sandboxes.
+
+    python -m lambent.sandbox.agent SOCKET INSTANCE ISOLATION FALLBACK TMP_DIR
+
+It has no event loop of a library and few imports, to stay small: a selector and callbacks. It runs nothing of a
+function's, parses nothing of a function's, and when it dies every sandbox dies with it (pid 1 sees its socket close).
+"""
+
+import contextlib
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lambent.errors import LambentError
+from lambent.model import Isolation, RuntimeInfo
+from lambent.runtimes import finder
+from lambent.sandbox import cgroups, isolation, mounts, protocol, roots
+from lambent.sandbox.nursery import Nursery
+
+log = logging.getLogger("lambent.agent")
+
+
+class Agent:
+    """One listening socket, any number of front ends (in practice one), one nursery of husks."""
+
+    def __init__(self, listener: socket.socket, nursery: Nursery, hello: protocol.Hello, selector: selectors.BaseSelector):
+        self.listener = listener
+        self.nursery = nursery
+        self.hello = hello
+        self.selector = selector
+        self.clients: set[socket.socket] = set()
+        self.seen_client = False
+
+    def watch(self, sock: socket.socket, callback: Callable[[], None]) -> None:
+        self.selector.register(sock, selectors.EVENT_READ, callback)
+
+    def serve(self) -> None:
+        """Until the last front end goes away: without one, nobody would ever stop a sandbox."""
+        self.watch(self.listener, self.accept)
+        while self.clients or not self.seen_client:
+            for key, _ in self.selector.select(self.nursery.next_timeout()):
+                key.data()
+            self.nursery.tend()
+
+    def accept(self) -> None:
+        client, _ = self.listener.accept()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        self.clients.add(client)
+        self.seen_client = True
+        self.watch(client, lambda: self.obey(client))
+        self.tell(client, self.hello)
+
+    def obey(self, client: socket.socket) -> None:
+        try:
+            data, fds = protocol.receive(client)
+        except OSError:
+            data, fds = b"", []
+        for fd in fds:
+            os.close(fd)  # front ends have nothing to give
+        if not data:
+            self.forget(client)
+            return
+        self.nursery.obey(protocol.order(data), lambda message, given=None: self.tell(client, message, given))
+
+    def tell(self, client: socket.socket, message: protocol.Answer, fds: list[int] | None = None) -> None:
+        try:
+            protocol.send(client, message, fds)
+        except OSError as error:
+            log.warning("a front end cannot be told: %s", error)
+
+    def forget(self, client: socket.socket) -> None:
+        self.selector.unregister(client)
+        self.clients.discard(client)
+        client.close()
+
+
+def listen(path: str) -> socket.socket:
+    """The agent's socket; only its owner may connect."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    previous = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(previous)
+    listener.listen(8)
+    return listener
+
+
+def favor_dynamic_moves(tmp: Path) -> None:
+    """Without favordynmods, moving a process into a control group waits for an RCU grace period: 10 ms and more.
+
+    The switch is machine-wide while the mount lives, and the mount lives in this process's own mount namespace.
+    """
+    place = tmp / "cgroup"
+    place.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        mounts.mount("none", str(place), "cgroup", "none,name=lambent,favordynmods")
+        return
+    with contextlib.suppress(OSError):
+        mounts.mount("none", str(place), "cgroup2", "favordynmods")
+
+
+def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path) -> None:
+    level = isolation.choose(wanted)
+    tmp.mkdir(parents=True, exist_ok=True)
+    groups = cgroups.find(instance)
+    swept = cgroups.sweep(groups)
+    enter(level, groups, tmp)
+    found: dict[str, RuntimeInfo] = finder.find(os.environ, fallback)
+    described: Isolation = isolation.describe(level, groups.version, roots.init_program().exists())
+    selector = selectors.DefaultSelector()
+    nursery = Nursery(found, level, groups, tmp, selector)
+    hello = protocol.Hello(described, found, os.getpid(), swept)
+    listener = listen(path)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
+    try:
+        Agent(listener, nursery, hello, selector).serve()
+    finally:
+        nursery.close()
+        cgroups.sweep(groups)
+
+
+def enter(level: str, groups: cgroups.Cgroups, tmp: Path) -> None:
+    """Go where this agent's mounts are its own."""
+    if level == "userns":
+        mounts.unshare_user()
+    elif level == "full":
+        mounts.unshare_mounts()
+    if groups.version != "none" and level == "full":
+        favor_dynamic_moves(tmp)
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
+    logging.basicConfig(level=logging.INFO, format="lambent agent: %(message)s", stream=sys.stderr)
+    if len(arguments) != 5:
+        print(__doc__, file=sys.stderr)
+        return 2
+    path, instance, wanted, fallback, tmp = arguments
+    try:
+        run(path, instance, wanted, fallback == "1", Path(tmp))
+    except LambentError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""Control groups of sandboxes, version 1 and version 2, behind one small interface.
+
+Each sandbox has one group (version 1: one in each hierarchy). Limits are in bytes and in microseconds of CPU per 100 ms.
+Source: Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst of the kernel.
+"""
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+PERIOD_US = 100_000  # accurate to 0.5 % (sandbox.md); shorter periods throttle small functions in odd ways
+MB_PER_CPU = 1_769
+PIDS_MAX = 1_024
+
+
+def cpu_quota_us(memory_mb: int) -> int:
+    """Microseconds of CPU in each 100 ms that AWS gives to a function of this memory: memory / 1,769 MB of a core."""
+    return max(1_000, memory_mb * PERIOD_US // MB_PER_CPU)
+
+
+class Cgroups(Protocol):
+    """What the agent does with control groups. `name` is the husk's."""
+
+    version: str
+
+    def make(self, name: str) -> None: ...
+    def attach(self, name: str, pid: int) -> None: ...
+    def limit_memory(self, name: str, megabytes: int) -> None: ...
+    def limit_cpu(self, name: str, quota_us: int) -> None: ...
+    def open_counters(self, name: str) -> list[int]:
+        """Read-only descriptors: [memory peak in bytes, CPU time]; the front end reads them without privileges."""
+        ...
+
+    def oom_kills(self, name: str) -> int: ...
+    def remove(self, name: str) -> bool:
+        """True when it is gone; False while the kernel still counts a dying process in it."""
+        ...
+
+    def leftovers(self) -> list[str]: ...
+    def kill(self, name: str) -> None: ...
+
+
+def _write(path: Path, value: object) -> None:
+    with open(path, "w") as file:
+        file.write(str(value))
+
+
+def _pids(path: Path) -> list[int]:
+    try:
+        return [int(line) for line in path.read_text().split()]
+    except OSError:
+        return []
+
+
+def _kill_all(pids: Iterable[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, 9)
+        except ProcessLookupError:
+            continue
+
+
+class CgroupsV1:
+    """One hierarchy for each controller, as on machines that boot with the legacy or the hybrid layout."""
+
+    version = "v1"
+    CONTROLLERS = ("memory", "cpu", "cpuacct", "pids")
+
+    def __init__(self, mount: Path, group: str) -> None:
+        # cpu and cpuacct are often one mount with two names: the set keeps one of them.
+        self._roots = {name: (mount / name).resolve() / group for name in self.CONTROLLERS}
+        self._distinct = sorted(set(self._roots.values()))
+        for root in self._distinct:
+            root.mkdir(parents=True, exist_ok=True)
+
+    def make(self, name: str) -> None:
+        for root in self._distinct:
+            os.mkdir(root / name)
+        _write(self._roots["pids"] / name / "pids.max", PIDS_MAX)
+
+    def attach(self, name: str, pid: int) -> None:
+        for root in self._distinct:
+            _write(root / name / "cgroup.procs", pid)
+
+    def limit_memory(self, name: str, megabytes: int) -> None:
+        _write(self._roots["memory"] / name / "memory.limit_in_bytes", megabytes * 1024 * 1024)
+
+    def limit_cpu(self, name: str, quota_us: int) -> None:
+        _write(self._roots["cpu"] / name / "cpu.cfs_quota_us", quota_us)
+
+    def open_counters(self, name: str) -> list[int]:
+        peak = self._roots["memory"] / name / "memory.max_usage_in_bytes"
+        return [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in (peak, self._roots["cpuacct"] / name / "cpuacct.usage")]
+
+    def oom_kills(self, name: str) -> int:
+        return _field(self._roots["memory"] / name / "memory.oom_control", "oom_kill")
+
+    def remove(self, name: str) -> bool:
+        return all([_rmdir(root / name) for root in self._distinct])
+
+    def leftovers(self) -> list[str]:
+        return sorted({entry.name for root in self._distinct for entry in root.iterdir() if entry.is_dir()})
+
+    def kill(self, name: str) -> None:
+        for root in self._distinct:
+            _kill_all(_pids(root / name / "cgroup.procs"))
+
+
+class CgroupsV2:
+    """The unified hierarchy. The group must be delegated with the memory, cpu and pids controllers."""
+
+    version = "v2"
+
+    def __init__(self, group: Path) -> None:
+        self._root = group
+
+    def make(self, name: str) -> None:
+        os.mkdir(self._root / name)
+        _write(self._root / name / "pids.max", PIDS_MAX)
+
+    def attach(self, name: str, pid: int) -> None:
+        _write(self._root / name / "cgroup.procs", pid)
+
+    def limit_memory(self, name: str, megabytes: int) -> None:
+        _write(self._root / name / "memory.max", megabytes * 1024 * 1024)
+        swap = self._root / name / "memory.swap.max"
+        if swap.exists():
+            _write(swap, 0)
+
+    def limit_cpu(self, name: str, quota_us: int) -> None:
+        _write(self._root / name / "cpu.max", f"{quota_us} {PERIOD_US}")
+
+    def open_counters(self, name: str) -> list[int]:
+        peak = self._root / name / "memory.peak"
+        if not peak.exists():  # before Linux 5.19 there is no peak; the current value is the nearest thing
+            peak = self._root / name / "memory.current"
+        return [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in (peak, self._root / name / "cpu.stat")]
+
+    def oom_kills(self, name: str) -> int:
+        return _field(self._root / name / "memory.events", "oom_kill")
+
+    def remove(self, name: str) -> bool:
+        return _rmdir(self._root / name)
+
+    def leftovers(self) -> list[str]:
+        return sorted(entry.name for entry in self._root.iterdir() if entry.is_dir())
+
+    def kill(self, name: str) -> None:
+        everyone = self._root / name / "cgroup.kill"
+        if everyone.exists():
+            _write(everyone, 1)
+        else:
+            _kill_all(_pids(self._root / name / "cgroup.procs"))
+
+
+class NoCgroups:
+    """Nothing to limit with: announced loudly; rlimits are all that is left."""
+
+    version = "none"
+
+    def make(self, name: str) -> None: ...
+    def attach(self, name: str, pid: int) -> None: ...
+    def limit_memory(self, name: str, megabytes: int) -> None: ...
+    def limit_cpu(self, name: str, quota_us: int) -> None: ...
+    def open_counters(self, name: str) -> list[int]:
+        return []
+
+    def oom_kills(self, name: str) -> int:
+        return 0
+
+    def remove(self, name: str) -> bool:
+        return True
+
+    def leftovers(self) -> list[str]:
+        return []
+
+    def kill(self, name: str) -> None: ...
+
+
+def _rmdir(path: Path) -> bool:
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _field(path: Path, name: str) -> int:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(name + " ")), 0)
+
+
+def find(instance: str, mount: Path = Path("/sys/fs/cgroup")) -> Cgroups:
+    """The best control groups that this process may use; `instance` keeps several servers apart."""
+    group = f"lambent/{instance}"
+    try:
+        if (mount / "cgroup.controllers").exists():
+            return _unified(mount / group)
+        return CgroupsV1(mount, group)
+    except OSError:
+        return NoCgroups()
+
+
+def _unified(group: Path) -> CgroupsV2:
+    group.mkdir(parents=True, exist_ok=True)
+    for parent in (group.parent.parent, group.parent, group):
+        _write(parent / "cgroup.subtree_control", "+memory +cpu +pids")
+    return CgroupsV2(group)
+
+
+def sweep(cgroups: Cgroups, patience_s: float = 2.0) -> int:
+    """Remove what a killed agent left behind: processes first, then their groups. Returns how many were left behind."""
+    left = cgroups.leftovers()
+    for name in left:
+        cgroups.kill(name)
+    deadline = time.monotonic() + patience_s
+    waiting = [name for name in left if not cgroups.remove(name)]
+    while waiting and time.monotonic() < deadline:
+        time.sleep(0.01)
+        waiting = [name for name in waiting if not cgroups.remove(name)]
+    return len(left)

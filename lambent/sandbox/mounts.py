@@ -1,0 +1,77 @@
+"""The new mount API, as far as the node agent needs it: a detached, read-only view of a directory, as a descriptor.
+
+Source: open_tree(2), mount_setattr(2). The agent clones on the host; pid 1 of the sandbox attaches (move_mount), since
+a detached mount cannot be cloned again in another mount namespace.
+"""
+
+import ctypes
+import os
+import struct
+
+_SYS_OPEN_TREE, _SYS_MOUNT_SETATTR = 428, 442
+_OPEN_TREE_CLONE = 1
+_AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
+_RDONLY_NOSUID_NODEV = 1 | 2 | 4
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+_MS_REC, _MS_PRIVATE = 16384, 1 << 18
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def detached_read_only(path: str) -> int:
+    """A descriptor of a private, read-only clone of the mount at `path`; the caller closes it."""
+    flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC)
+    fd = _check(
+        _libc.syscall(ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(_AT_FDCWD), os.fsencode(path), flags),
+        f"open_tree {path}",
+    )
+    wanted = struct.pack("QQQQ", _RDONLY_NOSUID_NODEV, 0, 0, 0)
+    try:
+        _check(
+            _libc.syscall(
+                ctypes.c_long(_SYS_MOUNT_SETATTR),
+                ctypes.c_int(fd),
+                b"",
+                ctypes.c_uint(_AT_EMPTY_PATH | _AT_RECURSIVE),
+                wanted,
+                ctypes.c_size_t(len(wanted)),
+            ),
+            f"mount_setattr {path}",
+        )
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def unshare_mounts() -> None:
+    """Leave the machine's mount namespace: what is mounted from here on vanishes with this process."""
+    _check(_libc.unshare(ctypes.c_int(_CLONE_NEWNS)), "unshare mount namespace")
+    make_private()
+
+
+def unshare_user() -> None:
+    """Enter a user namespace in which this user is root, with mounts of its own. Needs a single-threaded process."""
+    uid, gid = os.geteuid(), os.getegid()
+    _check(_libc.unshare(ctypes.c_int(_CLONE_NEWUSER | _CLONE_NEWNS)), "unshare user namespace")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    make_private()
+
+
+def make_private() -> None:
+    result = _libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+    _check(result, "make mounts private")
+
+
+def mount(source: str, target: str, kind: str, options: str) -> None:
+    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(0), options.encode())
+    _check(result, f"mount {kind} on {target}")

@@ -1,0 +1,342 @@
+"""The node agent's husks: making them ahead of need, giving them out, and cleaning up behind them."""
+
+import array
+import contextlib
+import json
+import logging
+import os
+import selectors
+import socket
+import struct
+import time
+from collections import deque
+from pathlib import Path
+from typing import Protocol
+
+from lambent.errors import LambentError, RuntimeMissing, SandboxError
+from lambent.model import RuntimeInfo
+from lambent.runtimes.finder import how_to_add
+from lambent.sandbox import mounts, protocol, seccomp
+from lambent.sandbox.cgroups import Cgroups, cpu_quota_us
+from lambent.sandbox.zygotes import Husk, Zygote
+
+log = logging.getLogger("lambent.agent")
+
+FIRST_UID = 1_879_048_192  # 0x70000000: far above any user's, inside no distribution's subordinate ranges
+UIDS = 65_536
+AT_ONCE = 8  # husks that one zygote makes at a time: more only compete for the same cores
+DEFAULT_TMP_MB = 512
+MOST_FAILURES = 3
+
+
+class Tell(Protocol):
+    """Answers the front end that asked."""
+
+    def __call__(self, message: protocol.Answer, fds: list[int] | None = None) -> None: ...
+
+
+class Brood:
+    """The husks of one runtime. Invariant: every husk ordered and not ended is in exactly one of the two lists or out."""
+
+    def __init__(self, zygote: Zygote) -> None:
+        self.zygote = zygote
+        self.wanted = 0
+        self.coming = 0  # ordered, not ready
+        self.failures = 0  # husks in a row that ended before they were ready
+        self.ready: deque[Husk] = deque()
+        self.waiting: deque[tuple[protocol.Assign, Tell]] = deque()
+        self.prepared: deque[tuple[int, int, Tell]] = deque()  # (ask, husks, tell): answered when so many are ready
+
+    def shortage(self) -> int:
+        """How many husks to order now: those who wait come first, then the stock."""
+        need = self.wanted + len(self.waiting) - len(self.ready) - self.coming
+        return max(0, min(need, AT_ONCE - self.coming))
+
+
+class Nursery:
+    """All broods, and the sandboxes given out."""
+
+    def __init__(
+        self, runtimes: dict[str, RuntimeInfo], level: str, groups: Cgroups, tmp: Path, selector: selectors.BaseSelector
+    ) -> None:
+        self.runtimes = runtimes
+        self.level = level
+        self.groups = groups
+        self.selector = selector
+        self.staging = tmp / "root"
+        self.staging.mkdir(parents=True, exist_ok=True)
+        self.broods: dict[str, Brood] = {}
+        self.out: dict[str, tuple[Husk, protocol.Assign, Tell]] = {}  # sandboxes, by husk name
+        self.filter = seccomp.program()
+        self.count = 0
+        self.dying: list[str] = []  # control groups that the kernel does not let go of yet
+
+    # -- orders of the front end
+
+    def obey(self, order: protocol.Order, tell: Tell) -> None:
+        match order:
+            case protocol.Prepare():
+                self.prepare(order, tell)
+            case protocol.Assign():
+                self.assign(order, tell)
+            case protocol.Started():
+                self.started(order)
+            case protocol.Stop():
+                self.stop(order.husk)
+            case protocol.Ask():
+                ready = {name: len(brood.ready) for name, brood in self.broods.items()}
+                tell(protocol.Counts(order.ask, ready, len(self.out)))
+
+    def prepare(self, order: protocol.Prepare, tell: Tell) -> None:
+        try:
+            brood = self.brood(order.runtime)
+        except LambentError as error:
+            tell(protocol.Prepared(order.ask, error.message))
+            return
+        brood.wanted = max(brood.wanted, order.husks)
+        brood.prepared.append((order.ask, order.husks, tell))
+        self.settle(brood)
+
+    def assign(self, order: protocol.Assign, tell: Tell) -> None:
+        try:
+            brood = self.brood(order.runtime)
+        except LambentError as error:
+            tell(protocol.Refused(order.ask, error.message))
+            return
+        if brood.ready:
+            self.give(brood.ready.popleft(), order, tell, waited=False)
+        else:
+            brood.waiting.append((order, tell))
+        self.settle(brood)
+
+    def started(self, order: protocol.Started) -> None:
+        if order.husk in self.out:
+            with contextlib.suppress(OSError):
+                self.groups.limit_cpu(order.husk, cpu_quota_us(self.out[order.husk][1].memory_mb))
+
+    def stop(self, name: str) -> None:
+        if name in self.out:
+            self.out[name][0].tell(b"K")
+            self.groups.kill(name)  # pid 1 may be busy dying of something else
+
+    # -- husks
+
+    def brood(self, runtime: str) -> Brood:
+        if runtime not in self.broods:
+            if runtime not in self.runtimes:
+                raise RuntimeMissing(how_to_add(runtime))
+            zygote = Zygote(self.runtimes[runtime], self.level, self.staging, lambda sock: self.watch_zygote(runtime, sock))
+            self.broods[runtime] = Brood(zygote)
+        return self.broods[runtime]
+
+    def watch_zygote(self, runtime: str, sock: socket.socket) -> None:
+        self.selector.register(sock, selectors.EVENT_READ, lambda: self.hear_zygote(runtime, sock))
+
+    def hear_zygote(self, runtime: str, sock: socket.socket) -> None:
+        try:
+            data = sock.recv(65536)
+        except OSError:
+            data = b""
+        brood = self.broods[runtime]
+        if not data:
+            self.lose_zygote(runtime, brood, sock)
+            return
+        answer = json.loads(data)
+        if not answer:
+            brood.zygote.ready = True
+        else:
+            self.born(brood, answer["pid"])
+        self.settle(brood)
+
+    def lose_zygote(self, runtime: str, brood: Brood, sock: socket.socket) -> None:
+        """The zygote died: those who wait are told, and the next order starts another."""
+        self.selector.unregister(sock)
+        sock.close()
+        status = brood.zygote.process.wait()
+        message = f"the zygote of {runtime} ended with status {status}; see the server's output"
+        log.error("%s", message)
+        self.refuse(brood, message)
+        for husk in [*brood.zygote.orders, *brood.ready]:
+            husk.tell(b"K")
+        del self.broods[runtime]
+
+    def order(self, brood: Brood) -> None:
+        self.count += 1
+        name = f"{self.count:08x}"
+        uid = FIRST_UID + self.count % UIDS if self.level == "full" else 0
+        init_uid = FIRST_UID - 1 if self.level == "full" else 0
+        self.groups.make(name)
+        husk = brood.zygote.order(name, uid, init_uid, self.filter, DEFAULT_TMP_MB)
+        brood.coming += 1
+        self.selector.register(husk.control, selectors.EVENT_READ, lambda: self.hear(brood, husk))
+
+    def born(self, brood: Brood, pid: int) -> None:
+        """The zygote forked: put pid 1 under its limits before it may go on."""
+        husk = brood.zygote.orders.popleft()
+        husk.pid = pid
+        try:
+            self.groups.attach(husk.name, pid)
+            husk.tell(b"G")
+        except OSError as error:
+            log.error("husk %s: %s", husk.name, error)
+            husk.tell(b"K")
+
+    def hear(self, brood: Brood, husk: Husk) -> None:
+        try:
+            data, ancillary, _, _ = husk.control.recvmsg(64, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            data, ancillary = b"", []
+        kind, value = data[:1], struct.unpack("i", data[1:5])[0] if len(data) == 5 else 0
+        if kind == b"R":
+            self.parked(brood, husk, ancillary)
+        elif kind in (b"m", b"e"):
+            self.attached(husk, value)
+        else:
+            self.ended(brood, husk, value if kind == b"X" else None)
+
+    def parked(self, brood: Brood, husk: Husk, ancillary: list[tuple[int, int, bytes]]) -> None:
+        fds = array.array("i")
+        for _, _, packed in ancillary:
+            fds.frombytes(packed)
+        if fds:
+            husk.fds["listener"] = fds[0]
+        husk.state = "ready"
+        brood.failures = 0
+        brood.coming -= 1
+        brood.ready.append(husk)
+        self.settle(brood)
+
+    # -- a husk becomes a sandbox
+
+    def give(self, husk: Husk, order: protocol.Assign, tell: Tell, *, waited: bool) -> None:
+        """Write the limits, and send pid 1 the code. The front end is told when it is attached."""
+        husk.state = "waited" if waited else "assigned"
+        self.out[husk.name] = (husk, order, tell)
+        trees: list[int] = []
+        try:
+            self.groups.limit_memory(husk.name, order.memory_mb)
+            sources = {"/var/task": order.code} | ({"/opt": order.layers[0]} if order.layers else {})
+            if self.level != "process":
+                trees = [mounts.detached_read_only(path) for path in sources.values()]
+            size = 0 if order.tmp_mb == DEFAULT_TMP_MB else order.tmp_mb
+            husk.tell(b"M" + b"\0".join([b"%d" % size, *(target.encode() for target in sources)]) + b"\0", trees)
+        except OSError as error:
+            log.error("husk %s: %s", husk.name, error)
+            husk.tell(b"K")
+        finally:
+            for tree in trees:
+                os.close(tree)
+
+    def attached(self, husk: Husk, failed: int) -> None:
+        if husk.name not in self.out:
+            return
+        _, order, tell = self.out[husk.name]
+        if failed:
+            log.error("husk %s: attaching the code: %s", husk.name, os.strerror(failed))
+            husk.tell(b"K")
+            return
+        counters = self.groups.open_counters(husk.name)
+        fds = [husk.fds["channel"], husk.fds["log"], *([husk.fds["listener"]] if "listener" in husk.fds else []), *counters]
+        inside = self.level != "process"
+        tell(
+            protocol.Assigned(
+                order.ask,
+                husk.name,
+                "listener" in husk.fds,
+                bool(counters),
+                "/var/task" if inside else order.code,
+                "127.0.0.1:9001" if inside else self.api_address(husk),
+                husk.state == "waited",
+            ),
+            fds,
+        )
+        husk.state = "running"
+        for fd in counters:
+            os.close(fd)
+        husk.close_fds()
+
+    def api_address(self, husk: Husk) -> str:
+        """Without a network namespace each environment has a port of its own."""
+        if "listener" not in husk.fds:
+            return "127.0.0.1:9001"
+        with socket.socket(fileno=os.dup(husk.fds["listener"])) as sock:
+            host, port = sock.getsockname()
+        return f"{host}:{port}"
+
+    def ended(self, brood: Brood, husk: Husk, status: int | None) -> None:
+        """The sandbox is no more, or is going this instant: everything of it is dropped, and the front end told."""
+        self.selector.unregister(husk.control)
+        husk.control.close()
+        killed_for_memory = self.groups.oom_kills(husk.name) > 0
+        self.groups.kill(husk.name)
+        if not self.groups.remove(husk.name):
+            self.dying.append(husk.name)
+        if husk.name in self.out:
+            _, order, tell = self.out.pop(husk.name)
+            if husk.state in ("assigned", "waited"):
+                tell(protocol.Refused(order.ask, "the execution environment ended while it was being made"))
+            else:
+                tell(protocol.Ended(husk.name, status, killed_for_memory))
+        elif husk.state == "ready":
+            brood.ready.remove(husk)
+        else:
+            brood.coming -= 1
+            self.failed(brood)
+        husk.close_fds()
+        husk.state = "ended"
+        self.settle(brood)
+
+    def failed(self, brood: Brood) -> None:
+        """A husk died before it was ready. After a few in a row, tell who waits instead of trying for ever."""
+        brood.failures += 1
+        if brood.failures < MOST_FAILURES:
+            return
+        brood.failures, brood.wanted = 0, 0
+        self.refuse(brood, f"no environment for {brood.zygote.info.name} could be made; see the server's output")
+
+    def refuse(self, brood: Brood, message: str) -> None:
+        while brood.waiting:
+            order, tell = brood.waiting.popleft()
+            tell(protocol.Refused(order.ask, message))
+        while brood.prepared:
+            ask, _, answer = brood.prepared.popleft()
+            answer(protocol.Prepared(ask, message))
+
+    # -- keeping up
+
+    def settle(self, brood: Brood) -> None:
+        """Give what is ready to who waits, tell who waited for the stock, order what is short."""
+        while brood.waiting and brood.ready:
+            order, tell = brood.waiting.popleft()
+            self.give(brood.ready.popleft(), order, tell, waited=True)
+        while brood.prepared and len(brood.ready) >= brood.prepared[0][1]:
+            ask, _, tell = brood.prepared.popleft()
+            tell(protocol.Prepared(ask))
+        if not brood.zygote.ready or self.broods.get(brood.zygote.info.name) is not brood:
+            return
+        try:
+            for _ in range(brood.shortage()):
+                self.order(brood)
+        except (OSError, SandboxError) as error:
+            log.error("%s", error)
+            self.refuse(brood, str(error))
+
+    def next_timeout(self) -> float | None:
+        return 0.05 if self.dying else None
+
+    def tend(self) -> None:
+        if self.dying:
+            self.dying = [name for name in self.dying if not self.groups.remove(name)]
+
+    def close(self) -> None:
+        """End everything, and wait for the kernel to agree."""
+        for brood in self.broods.values():
+            for husk in brood.ready:
+                husk.tell(b"K")
+            brood.zygote.close()
+        for husk, _, _ in self.out.values():
+            husk.tell(b"K")
+        deadline = time.monotonic() + 2.0
+        for brood in self.broods.values():
+            with contextlib.suppress(Exception):
+                brood.zygote.process.wait(max(0.0, deadline - time.monotonic()))

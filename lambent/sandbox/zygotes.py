@@ -1,0 +1,153 @@
+"""The node agent's side of one zygote: starting it, ordering husks from it, and what a husk is to the agent."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from array import array
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from lambent.errors import SandboxError
+from lambent.model import RuntimeInfo
+from lambent.sandbox import roots
+
+# AWS: 1,024 descriptors, 1,024 processes and threads; no core dumps of somebody's data.
+RLIMITS = {"RLIMIT_NOFILE": (1024, 1024), "RLIMIT_NPROC": (1024, 1024), "RLIMIT_CORE": (0, 0)}
+LOG_PIPE_BYTES = 1 << 16
+
+
+class Husk:
+    """One environment, from its order to its end. State moves only forward: ordered, ready, assigned, ended."""
+
+    def __init__(self, name: str, runtime: str, uid: int, control: socket.socket, fds: dict[str, int]) -> None:
+        self.name = name
+        self.runtime = runtime
+        self.uid = uid
+        self.control = control  # our end of pid 1's socket
+        self.fds = fds  # our ends: channel, log, listener once announced
+        self.pid = 0
+        self.state = "ordered"
+
+    def __repr__(self) -> str:
+        return f"<Husk {self.name} {self.runtime} pid={self.pid} {self.state}>"
+
+    def close_fds(self) -> None:
+        for fd in self.fds.values():
+            os.close(fd)
+        self.fds.clear()
+
+    def tell(self, message: bytes, fds: list[int] | None = None) -> None:
+        """Say something to pid 1; one that has died already reports itself through its socket's end."""
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", fds))] if fds else []
+        try:
+            self.control.sendmsg([message], ancillary)
+        except OSError:
+            return
+
+
+class Zygote:
+    """A running zygote of one runtime."""
+
+    def __init__(self, info: RuntimeInfo, level: str, staging: Path, watch: Callable[[socket.socket], None]) -> None:
+        self.info = info
+        self.level = level
+        self.ready = False
+        self.orders: deque[Husk] = deque()  # sent, pid not yet told
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control = ours
+        pidns = os.open("/proc/self/ns/pid", os.O_RDONLY) if level != "process" else -1
+        fds = [theirs.fileno(), *([pidns] if pidns >= 0 else [])]
+        command = self._command(theirs.fileno(), pidns, staging)
+        try:
+            self.process = subprocess.Popen(
+                command, pass_fds=fds, stdin=subprocess.DEVNULL, env=self._environ(), cwd="/", start_new_session=True
+            )
+        except OSError as error:
+            raise SandboxError(f"the zygote of {info.name} could not be started: {error}") from error
+        finally:
+            theirs.close()
+            if pidns >= 0:
+                os.close(pidns)
+        watch(ours)
+
+    def _command(self, control: int, pidns: int, staging: Path) -> list[str]:
+        boot = str(roots.guest_dir() / "zygote" / "boot.py")
+        isolated = ["-I", "-S", "-B"]
+        if self.level == "process":
+            script = str(roots.guest_dir() / "zygote" / "zygote.py")
+            interpreter = self.info.executable if self.info.kind == "python" else sys.executable
+            return [interpreter, "-S", "-B", script, str(control), str(pidns), self.info.kind]
+        interpreter = roots.inside_path(self.info) if self.info.kind == "python" else _SPAWNER
+        argv = [interpreter, *isolated, "/.lambent/zygote/zygote.py", str(control), str(pidns), self.info.kind]
+        # The platform's own interpreter stands in as the parent of runtimes that are not Python.
+        plan = roots.plan(self.info, str(staging), argv)
+        if self.info.kind != "python":
+            plan["binds"].append([_base_prefix(), _SPAWNER_PREFIX])
+        return [sys.executable, *isolated, boot, json.dumps(plan)]
+
+    def _environ(self) -> dict[str, str]:
+        guest = roots.guest_dir() / self.info.kind
+        extra = {"LAMBENT_GUEST": str(guest)} if self.level == "process" else {}
+        return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **extra}
+
+    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes, tmp_mb: int) -> Husk:
+        """Ask for one husk. Its pid, and later its readiness, arrive as messages."""
+        control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        log_read, log_write = os.pipe()
+        husk = Husk(name, self.info.name, uid, control, {"channel": channel.detach(), "log": log_read})
+        given = [their_control.fileno(), their_channel.fileno(), log_write]
+        try:
+            self.control.sendmsg(
+                [json.dumps(self._order(name, uid, init_uid, seccomp, tmp_mb)).encode()],
+                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", given))],
+            )
+        except OSError as error:
+            husk.close_fds()
+            control.close()
+            raise SandboxError(f"the zygote of {self.info.name} is gone: {error}") from error
+        finally:
+            their_control.close()
+            their_channel.close()
+            os.close(log_write)
+        self.orders.append(husk)
+        return husk
+
+    def _order(self, name: str, uid: int, init_uid: int, seccomp: bytes, tmp_mb: int) -> dict[str, object]:
+        inside = self.level != "process"
+        guest = "/var/runtime" if inside else str(roots.guest_dir() / "node")
+        return {
+            "husk": name,
+            "level": self.level,
+            "kind": self.info.kind,
+            "uid": uid,
+            "init_uid": init_uid,
+            "tmp_mb": tmp_mb,
+            "seccomp": seccomp.hex(),
+            "rlimits": RLIMITS if inside else {key: RLIMITS[key] for key in ("RLIMIT_NOFILE", "RLIMIT_CORE")},
+            "executable": roots.inside_path(self.info) if inside else self.info.executable,
+            "arguments": [f"{guest}/main.mjs", "3"],
+            "environ": {"PATH": "/var/lang/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": "/var/lang/lib"},
+        }
+
+    def close(self) -> None:
+        """The zygote ends at the end of its socket; its husks are on their own."""
+        self.control.close()
+
+
+_SPAWNER_PREFIX = "/.lambent/python"
+
+
+def _base_prefix() -> str:
+    return os.path.realpath(sys.base_prefix)
+
+
+def _inside_spawner() -> str:
+    executable = os.path.realpath(sys.executable)
+    return _SPAWNER_PREFIX + executable[len(_base_prefix()) :]
+
+
+_SPAWNER = _inside_spawner()

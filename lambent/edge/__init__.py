@@ -1,0 +1,1 @@
+"""The listeners, through which clients come in."""

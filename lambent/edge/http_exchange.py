@@ -1,0 +1,55 @@
+"""What passes between reading a connection and answering on it."""
+
+import msgspec
+
+from lambent.wire.http import Request
+
+# Header names and methods repeat for ever, so each spelling is decoded once. The bound keeps a client that invents
+# names from filling memory.
+_NAMES: dict[bytes, str] = {}
+_NAMES_KEPT = 1024
+
+
+class Exchange(msgspec.Struct):
+    """One request with what its answer must know of the connection."""
+
+    request: Request
+    keep_alive: bool
+    http11: bool
+
+
+class Refusal(Exception):
+    """A request that is not served: its status, AWS-like error code and the sentence for the client."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def malformed(message: str) -> Refusal:
+    """The refusal of what is not proper HTTP."""
+    return Refusal(400, "BadRequestException", message)
+
+
+def word(raw: bytes) -> str:
+    """A header name in lower case."""
+    known = _NAMES.get(raw)
+    if known is None:
+        known = raw.decode("latin-1").lower()
+        if len(_NAMES) < _NAMES_KEPT and len(raw) <= 64:
+            _NAMES[raw] = known
+    return known
+
+
+def split_target(target: bytes) -> tuple[str, str]:
+    """The raw path and query of a request target in origin form, absolute form (a client that takes us for its proxy)
+    or asterisk form (RFC 9112 3.2)."""
+    text = target.decode("latin-1")
+    if text[0] != "/" and "://" in text:
+        _, _, text = text.partition("://")
+        start = text.find("/")
+        text = text[start:] if start >= 0 else "/"
+    path, _, query = text.partition("?")
+    return path, query

@@ -1,0 +1,44 @@
+"""Bodies that are sent as they come."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from lambent.edge.http_answer import Answer, Framing
+
+
+class Sink(Protocol):
+    """Where a streamed body goes."""
+
+    gone: bool  # the client has left
+
+    def write(self, parts: list[bytes]) -> None: ...
+    async def writable(self) -> None: ...
+
+
+class WrongLength(Exception):
+    """A streamed body was not as long as its handler had declared."""
+
+
+async def send_stream(sink: Sink, body: AsyncIterator[bytes], answer: Answer) -> None:
+    """Send `body` piece by piece, no faster than the client takes it; stops when the client has left.
+
+    Raises WrongLength, or whatever the iterator raises; the client must then not take the body for complete.
+    """
+    sent = 0
+    async for piece in body:
+        sent += len(piece)
+        if sink.gone:
+            return
+        if answer.length is not None and sent > answer.length:
+            raise WrongLength(f"the body has more than the declared {answer.length} bytes")
+        if piece:  # an empty chunk would end the body
+            sink.write(_wrap(piece, answer.framing))
+            await sink.writable()
+    if answer.length is not None and sent < answer.length:
+        raise WrongLength(f"the body ended after {sent} of the declared {answer.length} bytes")
+    if answer.framing is Framing.CHUNKED and not sink.gone:
+        sink.write([b"0\r\n\r\n"])
+
+
+def _wrap(piece: bytes, framing: Framing) -> list[bytes]:
+    return [b"%x\r\n" % len(piece), piece, b"\r\n"] if framing is Framing.CHUNKED else [piece]

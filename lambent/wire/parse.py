@@ -1,0 +1,103 @@
+"""A request becomes a Call, and a result or an error becomes a response: the two doors of this package."""
+
+from typing import Any
+
+import msgspec
+
+from lambent.errors import AwsError
+from lambent.settings import Settings
+from lambent.wire import ids, query, recognise
+from lambent.wire.constraints import raise_for
+from lambent.wire.faults import malformed, unknown_operation
+from lambent.wire.http import Request, Response
+from lambent.wire.protocols import Operation
+from lambent.wire.service import Service
+from lambent.wire.shapes import UnknownServiceError
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One AWS API call: which operation of which service, with what parameters, by whom, where."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]  # by the model's member names, with the values that a boto3 user would pass
+    request: Request
+    request_id: str
+    access_key: str  # "" when the request is not signed
+    account: str
+    region: str
+    handle: Operation  # how to answer; opaque
+
+
+class Wire:
+    """Reads requests and writes answers of every service. Models load and operations compile at their first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._region = settings.region
+        self._account = settings.account
+        self._services: dict[str, Service] = {}
+
+    def parse(self, request: Request) -> Call:
+        """The call that a request makes. Raises AwsError when it is malformed, unknown or breaks a constraint."""
+        who = recognise.sender(request)
+        service = self.service(recognise.service(request, who.scope))
+        operation, labels, pairs = _locate(service, request)
+        try:
+            parameters = operation.read(request, labels, pairs)
+        except RecursionError:
+            raise malformed("The body is nested too deeply") from None
+        if service.profile.validation:
+            problems = operation.check(parameters)
+            if problems:
+                raise_for(problems, service.validation_code(operation))
+        key = who.access_key
+        account = key if len(key) == 12 and key.isdigit() else self._account
+        region = who.region or self._region
+        name = operation.model.name
+        return Call(service.name, name, parameters, request, ids.request_id(), key, account, region, operation)
+
+    def render(self, call: Call, result: dict[str, Any]) -> Response:
+        """The response that carries a result; its keys are members of the output shape."""
+        return call.handle.write(result, call.request_id)
+
+    def render_error(self, call_or_request: Call | Request, error: AwsError, request_id: str) -> Response:
+        """The response that carries an error, in the protocol in which the request came."""
+        if isinstance(call_or_request, Call):
+            service, protocol = self.service(call_or_request.service), call_or_request.handle.protocol
+            request = call_or_request.request
+        else:
+            service, protocol = self._best_guess(call_or_request)
+            request = call_or_request
+        response = service.render_failure(error, protocol, request_id)
+        if request.method == "HEAD":
+            response.body = b""
+        return response
+
+    def operations(self, service: str) -> list[str]:
+        """The names of a service's operations."""
+        return list(self.service(service).model.operation_documents)
+
+    def service(self, name: str) -> Service:
+        """A service, loaded at the first request for it. Raises UnknownOperationException for a name AWS has not."""
+        found = self._services.get(name)
+        if found is None:
+            try:
+                found = self._services[name] = Service(name)
+            except UnknownServiceError:
+                raise unknown_operation() from None
+        return found
+
+    def _best_guess(self, request: Request) -> tuple[Service, str]:
+        """Whose words to use for a request that could not be parsed."""
+        try:
+            service = self.service(recognise.service(request, recognise.sender(request).scope))
+            return service, service.protocol(request)
+        except AwsError:
+            return self.service("lambda"), "rest-json"
+
+
+def _locate(service: Service, request: Request) -> tuple[Operation, list[str], query.Query]:
+    protocol = service.protocol(request)
+    pairs = query.parse(request.query) if request.query else {}
+    found = service.route(request, pairs)
+    return service.operation(found.operation, protocol), found.labels, pairs

@@ -1,0 +1,110 @@
+"""Imports point down: the table of ARCHITECTURE.md, held true."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "lambent"
+
+# A package may import itself and what lies lower. Nouns may use each other; app sees all.
+HEIGHT = {
+    "model": 0,
+    "errors": 0,
+    "settings": 0,
+    "arns": 0,
+    "clock": 0,
+    "wire": 1,
+    "iam": 1,
+    "store": 1,
+    "observe": 1,
+    "runtimes": 2,
+    "sandbox": 3,
+    "invoke": 4,
+    "control": 5,
+    "services": 5,
+    "events": 5,
+    "edge": 6,
+    "cluster": 6,
+    "advisor": 6,
+    "deploy": 6,
+    "cli": 7,
+    "console": 7,
+    "app": 9,
+    "__main__": 9,
+}
+# The start commands start what they are named for; every other command is a client of the endpoint.
+START_COMMANDS = {("lambent/cli/up.py", "app"), ("lambent/cli/agent.py", "sandbox")}
+# A client needs the settings table for its flags and the errors for its messages, nothing else.
+FACES_MAY_IMPORT = {"errors", "settings", "cli", "console"}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in the file the import stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "lambent":
+            yield from (f"lambent.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+
+
+def crossings() -> Iterator[tuple[str, str, str]]:
+    """Every import between two parts of the platform, as (file, its part, the part imported)."""
+    for path in sources():
+        for module in imports_of(path):
+            names = module.split(".")
+            if names[0] == "lambent" and len(names) > 1 and names[1] != "__version__" and names[1] != part_of(path):
+                yield str(path.relative_to(ROOT)), part_of(path), names[1]
+
+
+def test_every_part_of_the_platform_has_a_place_in_the_layers() -> None:
+    assert {part_of(path) for path in sources()} <= set(HEIGHT)
+
+
+def test_imports_point_down() -> None:
+    up = [
+        f"{file} ({part}) imports {other}"
+        for file, part, other in crossings()
+        if (file, other) not in START_COMMANDS and not (HEIGHT[part] == HEIGHT[other] == 0)
+        if HEIGHT[other] >= HEIGHT[part]
+    ]
+    assert up == []
+
+
+def test_nobody_imports_app_but_the_start_commands() -> None:
+    assert [file for file, _, other in crossings() if other == "app" and file != "lambent/cli/up.py"] == []
+
+
+def test_a_face_talks_to_the_platform_through_the_endpoint_only() -> None:
+    inside = [
+        f"{file} imports {other}"
+        for file, part, other in crossings()
+        if part in ("cli", "console") and other not in FACES_MAY_IMPORT and (file, other) not in START_COMMANDS
+    ]
+    assert inside == []
+
+
+def test_the_wire_knows_nothing_of_lambda() -> None:
+    assert {other for _, part, other in crossings() if part == "wire"} <= {"errors", "settings", "clock"}
+
+
+@pytest.mark.parametrize("name", ["lambent", "botocore", "msgspec", "uvloop", "httptools"])
+def test_the_guest_imports_nothing_of_the_platform_and_nothing_to_install(name: str) -> None:
+    guests = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "guest").rglob("*.py")
+        if any(module.split(".")[0] == name for module in imports_of(path))
+    ]
+    assert guests == []

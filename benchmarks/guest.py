@@ -94,9 +94,8 @@ def main() -> None:
     parser.add_argument("--python", action="append", default=[])
     parser.add_argument("--node", action="store_true")
     options = parser.parse_args()
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, host Python {platform.python_version()}"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    print(f"{machine}, host Python {platform.python_version()}")
     host, process = start([sys.executable, "-c", BARE])
     bare = report("bare echo", measure(host, frame(2, META, b'{"key": "value"}'), options.calls))
     host.close()

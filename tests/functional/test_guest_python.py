@@ -43,7 +43,7 @@ def start(version: str, tmp_path: Path) -> Iterator[Start]:
     """Starts a guest whose package has the given files; `app.py` is the first."""
     started: list[GuestProcess] = []
 
-    def begin(source: str = "", **files: str) -> GuestProcess:
+    def begin(source: str = "", *, preload: bool = False, **files: str) -> GuestProcess:
         for name, text in {"app": source, **files}.items():
             path = tmp_path / "task" / (name.replace("__", "/") + ".py")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def start(version: str, tmp_path: Path) -> Iterator[Start]:
             "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/21/[$LATEST]0123456789abcdef",
             "TZ": ":UTC",
         }
-        command = [INTERPRETERS[version], "-c", BOOT]
+        command = [INTERPRETERS[version], "-c", BOOT if preload else BOOT.replace("lambent_runtime.preload()", "")]
         guest = GuestProcess(command, tmp_path / "task", environ)
         started.append(guest)
         return guest
@@ -260,7 +260,7 @@ def test_a_handler_of_the_wrong_arity_is_told_where_it_was_called(start: Start) 
         ("dir/none.h", "", "Runtime.ImportModuleError", "Unable to import module 'dir/none': No module named 'dir'"),
     ],
 )
-def test_a_handler_that_cannot_be_loaded_fails_init(
+def test_a_handler_that_cannot_be_loaded_fails_init(  # noqa: PLR0917
     start: Start, handler: str, source: str, kind: str, message: str, version: str
 ) -> None:
     guest = start(source)
@@ -311,6 +311,7 @@ def test_a_file_of_the_function_wins_over_a_preloaded_module(start: Start) -> No
     guest = start(
         "import random, uuid\ndef handler(event, context): return [random.MINE, uuid.UUID(int=1).int]",
         random="MINE = 'mine'",
+        preload=True,
     )
     assert ready(guest).invoke().value == ["mine", 1]
 

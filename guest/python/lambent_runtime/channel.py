@@ -14,6 +14,7 @@ NO_TOKEN = bytes(16)
 
 HIGH_FD = 900  # below the 1024 descriptors that a sandbox may have, above what programs open or close by number
 READ_SIZE = 65536
+COPY_SIZE = 16384  # a body up to this size is cheaper to join with its header than to point at
 
 
 class Closed(Exception):
@@ -32,7 +33,6 @@ class Channel:
 
     def __init__(self, fd):
         self._fd = move_high(fd)
-        self._pid = os.getpid()
         self._rest = b""
         os.set_blocking(self._fd, True)
         os.register_at_fork(after_in_child=self._forget)
@@ -56,22 +56,21 @@ class Channel:
 
     def send(self, kind, token, meta=b"", body=b""):
         """Write one frame; `meta` and `body` are bytes. Large bodies are handed to the kernel where they lie."""
-        if os.getpid() != self._pid:
+        if self._fd < 0:
             raise Forked
         head = HEADER.pack(kind, len(meta), len(body), token) + meta
+        parts = [head + body] if len(body) <= COPY_SIZE else [head, body]
         try:
-            sent = os.writev(self._fd, [head, body])
-            if sent < len(head) + len(body):
-                self._send_rest(head, body, sent)
+            for part in parts:
+                sent = os.write(self._fd, part)
+                if sent < len(part):
+                    self._send_rest(memoryview(part)[sent:])
         except (BrokenPipeError, ConnectionResetError):
             raise Closed from None
 
-    def _send_rest(self, head, body, sent):
-        for part in (head, body):
-            view = memoryview(part)[sent:]
-            sent = max(0, sent - len(part))
-            while view:
-                view = view[os.write(self._fd, view) :]
+    def _send_rest(self, view):
+        while view:
+            view = view[os.write(self._fd, view) :]
 
     def _read(self):
         if self._fd < 0:

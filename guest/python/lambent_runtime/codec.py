@@ -8,7 +8,8 @@ import json
 import marshal
 import math
 from decimal import Decimal
-from json.encoder import encode_basestring, encode_basestring_ascii
+from json.encoder import c_make_encoder, encode_basestring, encode_basestring_ascii
+from json.scanner import make_scanner
 
 from .errors import Fault
 
@@ -20,13 +21,21 @@ def _refuse_constant(name):
     raise ValueError("Expecting value: {} is not JSON".format(name))
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_scan = make_scanner(_decoder)
 
 
 def decode(data):
     """The value of a JSON text in UTF-8."""
     text = str(data, "utf-8")
-    return _decode(text[1:] if text[:1] == "\ufeff" else text)
+    try:
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    except StopIteration:
+        pass
+    # Space around the value, a byte order mark, or an error to be put in words.
+    return _decoder.decode(text[1:] if text[:1] == "\ufeff" else text)
 
 
 def read_event(data):
@@ -49,8 +58,10 @@ class Codec:
 
     def __init__(self, execution_env=""):
         ascii_only = execution_env in ESCAPING_RUNTIMES
-        self._quick = json.JSONEncoder(ensure_ascii=ascii_only, default=plain_default).encode
         self._quote = encode_basestring_ascii if ascii_only else encode_basestring
+        self._quick = (
+            quick_encoder(self._quote) or json.JSONEncoder(ensure_ascii=ascii_only, default=plain_default).encode
+        )
 
     def encode(self, value):
         """JSON text of any value that AWS's client can encode; raises TypeError, ValueError or RecursionError."""
@@ -134,6 +145,26 @@ class Codec:
             self._write(value, put, parents)
             before = ", "
         put("{}" if before == "{" else "}")
+
+
+def quick_encoder(quote):
+    """The standard C encoder made once instead of at each call; None where this interpreter has none.
+
+    Its dictionary of parents is left dirty by an error, so it is emptied then.
+    """
+    if c_make_encoder is None:
+        return None
+    parents = {}
+    chunks = c_make_encoder(parents, plain_default, quote, None, ": ", ", ", False, False, True)
+
+    def encode(value):
+        try:
+            return "".join(chunks(value, 0))
+        except BaseException:
+            parents.clear()
+            raise
+
+    return encode
 
 
 def only_builtin_types(value):

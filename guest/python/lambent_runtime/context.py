@@ -33,8 +33,8 @@ class CognitoIdentity(_Named):
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
     def __init__(self, members):
-        self.cognito_identity_id = members.get("cognitoIdentityId")
-        self.cognito_identity_pool_id = members.get("cognitoIdentityPoolId")
+        self.cognito_identity_id = members.get("cognitoIdentityId") if members else None
+        self.cognito_identity_pool_id = members.get("cognitoIdentityPoolId") if members else None
 
 
 class Client(_Named):
@@ -72,9 +72,9 @@ class LambdaContext(object):
         self.__dict__.update(shared)
         self.invoked_function_arn = meta.get("arn")
         self.tenant_id = meta.get("tenant")
-        self._w3c_fields = _take_w3c(client_context)
+        self._w3c_fields = _take_w3c(client_context) if client_context else {}
         self.client_context = None if client_context is None else ClientContext(client_context)
-        self.identity = CognitoIdentity(meta.get("identity") or {})
+        self.identity = CognitoIdentity(meta.get("identity"))
         self._epoch_deadline_time_in_ms = meta.get("deadline", 0)
 
     def get_remaining_time_in_millis(self):
@@ -103,7 +103,7 @@ class LambdaContext(object):
 
 def _take_w3c(client_context):
     """Take `w3c` out of the client context: handlers see it through context.w3c() alone."""
-    if not client_context or not isinstance(client_context, dict):
+    if not isinstance(client_context, dict):
         return {}
     found = client_context.pop("w3c", None)
     if not isinstance(found, dict):

@@ -122,6 +122,7 @@ class CodeStore:
             return self._unpack(data, sha256.digest(), limits)
         if there.unpacked_size > limits.unzipped:
             raise InvalidParameterValue(f"Unzipped size must be smaller than {limits.unzipped} bytes")
+        sync_directory(self.root)  # another caller may have renamed it into place this instant and not synced yet
         return there
 
     def _unpack(self, data: bytes, sha256: bytes, limits: Limits) -> StoredCode:

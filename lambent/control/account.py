@@ -1,0 +1,21 @@
+"""GetAccountSettings."""
+
+from lambent.control import rules
+from lambent.control.control import Control
+from lambent.model import Document
+from lambent.wire.parse import Call
+
+
+async def get_account_settings(control: Control, call: Call) -> Document:
+    functions, code_bytes = control.functions.totals(call.account, call.region)
+    settings = control.settings
+    return {
+        "AccountLimit": {
+            "TotalCodeSize": settings.code_storage_mb * 1024 * 1024,
+            "CodeSizeUnzipped": rules.UNZIPPED_BYTES,
+            "CodeSizeZipped": rules.ZIPPED_BYTES,
+            "ConcurrentExecutions": settings.concurrency,
+            "UnreservedConcurrentExecutions": settings.concurrency,
+        },
+        "AccountUsage": {"TotalCodeSize": code_bytes, "FunctionCount": functions},
+    }

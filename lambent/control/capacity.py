@@ -1,0 +1,21 @@
+"""What the control plane asks of whoever runs functions."""
+
+from typing import Protocol
+
+from lambent.model import Version
+
+
+class Capacity(Protocol):
+    """The engine, as seen from the control plane."""
+
+    async def prepare(self, version: Version) -> None:
+        """Make the machine ready to run `version` quickly. Raises SandboxError, which makes the deployment Failed."""
+        ...
+
+    def changed(self, account: str, region: str, name: str) -> None:
+        """Forget what is known of a function: it was changed or deleted. Old sandboxes finish their call and go."""
+        ...
+
+    def refuse(self, runtime: str) -> str | None:
+        """A sentence that says why this machine does not run `runtime` and how to change that, or None."""
+        ...

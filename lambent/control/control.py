@@ -1,0 +1,88 @@
+"""What every operation of the control plane works with."""
+
+import asyncio
+import datetime
+import platform
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from lambent.clock import Clock
+from lambent.control.blobs import CodeKeeper
+from lambent.control.capacity import Capacity
+from lambent.runtimes.table import TABLE, RuntimeTable
+from lambent.settings import Settings
+from lambent.store.code import CodeStore
+from lambent.store.functions import Functions
+
+_MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # the kernel's word -> AWS's
+
+
+class Control:
+    """The control plane's collaborators, and the deployments that go on in the background.
+
+    The only mutable state is `_tasks`: it holds each background task from its start to its end, because asyncio itself
+    keeps only weak references.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        code: CodeStore,
+        capacity: Capacity,
+        clock: Clock,
+        settings: Settings,
+        *,
+        runtimes: RuntimeTable = TABLE,
+        secret: bytes = b"",  # signs download links; empty: links die with this process
+        architecture: str = "",  # empty: this machine's
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.functions = functions
+        self.code = code
+        self.capacity = capacity
+        self.clock = clock
+        self.settings = settings
+        self.runtimes = runtimes
+        self.secret = secret or secrets.token_bytes(32)
+        self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
+        self.blobs = CodeKeeper(functions, code, self.spawn, sleep)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Control {self.code.root.parent} with {len(self._tasks)} tasks>"
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` in the background."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settled(self) -> None:
+        """Return when nothing goes on in the background any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        """Stop what goes on in the background; `deployment.resume` takes it up at the next start."""
+        for task in list(self._tasks):
+            task.cancel()
+        await self.settled()
+
+    def today(self) -> datetime.date:
+        """The day (UTC) that the dates in the table of runtimes are compared with."""
+        return self._now().date()
+
+    def timestamp(self) -> str:
+        """Now, as LastModified shows it: 2026-01-31T12:00:00.000+0000."""
+        now = self._now()
+        return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+0000"
+
+    def _now(self) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(self.clock.epoch(), datetime.UTC)
+
+
+def new_revision() -> str:
+    """A RevisionId that nobody has had."""
+    return str(uuid.uuid4())

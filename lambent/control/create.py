@@ -1,0 +1,101 @@
+"""CreateFunction."""
+
+import uuid
+from typing import Any
+
+from lambent.arns import FunctionRef
+from lambent.control import deployment, documents, lookup, options, rules, versions
+from lambent.control.control import Control, new_revision
+from lambent.control.logging_config import logging_config
+from lambent.errors import ResourceConflict, ResourceNotFound
+from lambent.model import Document
+from lambent.store.code import StoredCode
+from lambent.store.functions import LATEST, StoredFunction, StoredVersion
+from lambent.wire.parse import Call
+
+
+async def create_function(control: Control, call: Call) -> Document:
+    asked = call.parameters
+    _check(control, call)
+    ref = lookup.to_create(call)
+    package = rules.package_of(asked["Code"])
+    _refuse_existing(control, ref)
+    rules.check_quota(control, ref.account, ref.region, len(package))
+    async with control.blobs.storing(package) as code:
+        latest = deployment.pending(_latest(control, ref, asked, code))
+        await control.functions.create(_function(control, ref, asked), latest)
+    control.capacity.changed(ref.account, ref.region, ref.name)
+    shown = latest
+    if asked.get("Publish"):
+        shown = await versions.publish_snapshot(control, latest, pending=True)
+    deployment.begin(control, latest)
+    return documents.configuration(shown)
+
+
+def _check(control: Control, call: Call) -> None:
+    """Everything that can be told from the request and the machine, in AWS's order as far as it is known."""
+    asked = call.parameters
+    rules.check_request_size(call.request.body, call.operation)
+    if asked.get("PackageType", "Zip") == "Image":
+        rules.refuse_images()
+    rules.check_architectures(control, asked.get("Architectures") or ())
+    rules.check_settings(asked, call.region)
+    rules.check_new_runtime(control, asked.get("Runtime"), asked.get("Handler"))
+    options.refuse_unbuilt(asked, asked["Runtime"])
+    options.refuse_unbuilt(asked["Code"])
+    rules.check_tags(asked.get("Tags") or {})
+
+
+def _refuse_existing(control: Control, ref: FunctionRef) -> None:
+    """Before the zip is unpacked; the store refuses again, should two requests come at once."""
+    try:
+        control.functions.get_version(ref.account, ref.region, ref.name)
+    except ResourceNotFound:
+        return
+    raise ResourceConflict(f"Function already exist: {ref.name}")
+
+
+def _function(control: Control, ref: FunctionRef, asked: dict[str, Any]) -> StoredFunction:
+    return StoredFunction(
+        account=ref.account,
+        region=ref.region,
+        name=ref.name,
+        created_at=control.clock.epoch(),
+        tags=dict(asked.get("Tags") or {}),
+    )
+
+
+def _latest(control: Control, ref: FunctionRef, asked: dict[str, Any], code: StoredCode) -> StoredVersion:
+    return StoredVersion(
+        account=ref.account,
+        region=ref.region,
+        name=ref.name,
+        version=LATEST,
+        revision=new_revision(),
+        config=_config(control, ref.name, asked),
+        code_digest=code.digest,
+        code_size=code.size,
+        last_modified=control.timestamp(),
+    )
+
+
+def _config(control: Control, name: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The members of FunctionConfiguration that follow from the request, with AWS's defaults."""
+    config = {
+        "Architectures": list(asked.get("Architectures") or [control.architecture]),
+        "Description": asked.get("Description") or "",
+        "EphemeralStorage": {"Size": (asked.get("EphemeralStorage") or {}).get("Size", 512)},
+        "Handler": asked["Handler"],
+        "LoggingConfig": logging_config(name, asked.get("LoggingConfig") or {}),
+        "MemorySize": asked.get("MemorySize", 128),
+        "PackageType": "Zip",
+        "Role": asked["Role"],
+        "Runtime": asked["Runtime"],
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "Timeout": asked.get("Timeout", 3),
+        "TracingConfig": {"Mode": "PassThrough"},
+        documents.DEPLOYMENT: str(uuid.uuid4()),
+    }
+    if asked.get("Environment") is not None:
+        config["Environment"] = {"Variables": dict(asked["Environment"].get("Variables") or {})}
+    return config

@@ -1,0 +1,99 @@
+"""What is stored of a version, as the API shows it and as the engine needs it."""
+
+import base64
+import hashlib
+from typing import Any
+
+import msgspec
+
+from lambent.arns import function_arn
+from lambent.model import Document, Version
+from lambent.store.functions import LATEST, StoredVersion
+
+# Members of the stored configuration that no client sees.
+DEPLOYMENT = "_Deployment"  # UUID of the last change of code or configuration: what sandboxes are shared by
+SOURCE = "_Source"  # of a published version: the fingerprint of what it was published from
+
+_STATES = (
+    ("state", "State"),
+    ("state_reason", "StateReason"),
+    ("state_reason_code", "StateReasonCode"),
+    ("last_update_status", "LastUpdateStatus"),
+    ("last_update_status_reason", "LastUpdateStatusReason"),
+    ("last_update_status_reason_code", "LastUpdateStatusReasonCode"),
+)
+
+
+def configuration(stored: StoredVersion, *, qualifier: str | None = None) -> Document:
+    """The FunctionConfiguration of GetFunction; its ARN carries `qualifier`, as the caller gave it."""
+    states = {name: getattr(stored, field) for field, name in _STATES if getattr(stored, field)}
+    runtime_version = {"RuntimeVersionArn": runtime_version_arn(stored.region, stored.config["Runtime"])}
+    return summary(stored, qualifier=qualifier) | states | {"RuntimeVersionConfig": runtime_version}
+
+
+def summary(stored: StoredVersion, *, qualifier: str | None = None) -> Document:
+    """The FunctionConfiguration of the List operations, which leave out the states and the runtime's version."""
+    arn = function_arn(stored.account, stored.region, stored.name)
+    shown = {name: value for name, value in stored.config.items() if not name.startswith("_")}
+    return shown | {
+        "FunctionName": stored.name,
+        "FunctionArn": f"{arn}:{qualifier}" if qualifier else arn,
+        "Version": stored.version,
+        "RevisionId": stored.revision,
+        "CodeSha256": code_sha256(stored.code_digest),
+        "CodeSize": stored.code_size,
+        "LastModified": stored.last_modified,
+    }
+
+
+def code_sha256(digest: str) -> str:
+    """The code store's key as the API shows it: base64."""
+    return base64.b64encode(bytes.fromhex(digest)).decode()
+
+
+def runtime_version_arn(region: str, runtime: str) -> str:
+    """AWS names the patch level of a runtime by an opaque digest; ours is one for each runtime."""
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
+
+
+def fingerprint(stored: StoredVersion) -> str:
+    """Equal for two states of $LATEST that PublishVersion need not tell apart: the same code and configuration."""
+    shown = {name: value for name, value in stored.config.items() if not name.startswith("_")}
+    text = msgspec.json.encode([stored.code_digest, shown], order="deterministic")
+    return hashlib.sha256(text).hexdigest()
+
+
+def as_version(stored: StoredVersion) -> Version:
+    """The version as the engine needs it.
+
+    Its `revision` changes with the code and the configuration only. The RevisionId that clients see also changes when a
+    deployment ends or a tag is set, which is no reason to throw warm sandboxes away.
+    """
+    config: dict[str, Any] = stored.config
+    logging = config["LoggingConfig"]
+    return Version(
+        account=stored.account,
+        region=stored.region,
+        name=stored.name,
+        version=stored.version,
+        revision=config.get(DEPLOYMENT, stored.revision),
+        runtime=config["Runtime"],
+        handler=config["Handler"],
+        code_digest=stored.code_digest,
+        role=config["Role"],
+        memory_mb=config["MemorySize"],
+        timeout_s=config["Timeout"],
+        tmp_mb=config["EphemeralStorage"]["Size"],
+        architecture=config["Architectures"][0],
+        environment=config.get("Environment", {}).get("Variables", {}),
+        log_format=logging["LogFormat"],
+        application_log_level=logging.get("ApplicationLogLevel"),
+        system_log_level=logging.get("SystemLogLevel"),
+        log_group=logging["LogGroup"],
+        state=stored.state,
+        state_reason=stored.state_reason or "",
+    )
+
+
+def is_latest(stored: StoredVersion) -> bool:
+    return stored.version == LATEST

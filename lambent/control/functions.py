@@ -1,0 +1,121 @@
+"""GetFunction, GetFunctionConfiguration, ListFunctions and DeleteFunction."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from lambent.arns import FunctionRef, function_arn
+from lambent.control import documents, download, lookup
+from lambent.control.control import Control
+from lambent.errors import InvalidParameterValue, ResourceNotFound
+from lambent.model import Document
+from lambent.store.functions import LATEST, StoredVersion
+from lambent.wire.parse import Call
+
+EVERYTHING = 2**31
+PAGE = 50  # most functions or versions in an answer, whatever MaxItems says
+
+
+async def get_function(control: Control, call: Call) -> Document:
+    ref = lookup.named(call)
+    stored = lookup.version(control, ref)
+    answer: Document = {
+        "Configuration": documents.configuration(stored, qualifier=ref.qualifier),
+        "Code": {"RepositoryType": "S3", "Location": _location(control, call, stored)},
+    }
+    tags = control.functions.tags(ref.account, ref.region, ref.name)
+    return answer | ({"Tags": tags} if tags else {})
+
+
+def _location(control: Control, call: Call, stored: StoredVersion) -> str:
+    settings = control.settings
+    host = call.request.headers.get("host") or f"{settings.host}:{settings.port}"
+    return download.make_url(host, stored.code_digest, control.secret, control.clock.epoch())
+
+
+async def get_function_configuration(control: Control, call: Call) -> Document:
+    ref = lookup.named(call)
+    return documents.configuration(lookup.version(control, ref), qualifier=ref.qualifier)
+
+
+async def list_functions(control: Control, call: Call) -> Document:
+    asked = call.parameters
+    limit = min(asked.get("MaxItems") or PAGE, PAGE)
+    if asked.get("MasterRegion") not in (None, "ALL", call.region):
+        return {"Functions": []}  # functions replicated from elsewhere (Lambda@Edge): there are none
+    after = _read_marker(asked.get("Marker"))
+    if asked.get("FunctionVersion") == "ALL":
+        found = control.functions.list_all_versions(call.account, call.region, after, limit + 1)
+        shown = [documents.summary(stored, qualifier=stored.version) for stored in found[:limit]]
+    else:
+        found = control.functions.list(call.account, call.region, after[0] if after else None, limit + 1)
+        shown = [documents.summary(stored) for stored in found[:limit]]
+    return {"Functions": shown} | next_marker(found, limit)
+
+
+def next_marker(found: Sequence[StoredVersion], limit: int) -> Document:
+    """NextMarker, if there is more than `limit` of what was found."""
+    if len(found) <= limit:
+        return {}
+    last = found[limit - 1]
+    return {"NextMarker": base64.urlsafe_b64encode(f"{last.name}:{last.version}".encode()).decode()}
+
+
+def _read_marker(marker: str | None) -> tuple[str, str] | None:
+    """(name, version) of the last entry of the page before."""
+    if not marker:
+        return None
+    try:
+        name, found, version = base64.b64decode(marker, altchars=b"-_", validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        found = ""
+    if not found or not (version == LATEST or version.isdigit()):
+        raise InvalidParameterValue("The Marker is not one that this operation has given.")
+    return name, version
+
+
+def read_version_marker(marker: str | None) -> str | None:
+    """The version that the page before ended with."""
+    after = _read_marker(marker)
+    return after[1] if after else None
+
+
+async def delete_function(control: Control, call: Call) -> Document:
+    ref = lookup.named(call)
+    if ref.qualifier == LATEST:
+        raise InvalidParameterValue("$LATEST version cannot be deleted without deleting the function.")
+    if ref.qualifier and not ref.qualifier.isdigit():
+        raise InvalidParameterValue("Deletion of aliases is not currently supported.")
+    await (_delete_version(control, ref) if ref.qualifier else _delete_whole(control, ref))
+    return {"StatusCode": 204}
+
+
+async def _delete_whole(control: Control, ref: FunctionRef) -> None:
+    gone = _all_versions(control, ref)
+    await control.functions.delete(ref.account, ref.region, ref.name)
+    _forget(control, ref, gone)
+
+
+async def _delete_version(control: Control, ref: FunctionRef) -> None:
+    """A version that is not there counts as deleted, as on AWS, but the function has to be there."""
+    lookup.latest(control, ref)
+    try:
+        gone = lookup.version(control, ref)
+        await control.functions.delete_version(ref.account, ref.region, ref.name, gone.version)
+    except ResourceNotFound:
+        return
+    _forget(control, ref, [gone])
+
+
+def _all_versions(control: Control, ref: FunctionRef) -> list[StoredVersion]:
+    try:
+        return control.functions.list_versions(ref.account, ref.region, ref.name, limit=EVERYTHING)
+    except ResourceNotFound:
+        raise ResourceNotFound(f"Function not found: {function_arn(ref.account, ref.region, ref.name)}") from None
+
+
+def _forget(control: Control, ref: FunctionRef, gone: Sequence[StoredVersion]) -> None:
+    """The engine lets go first; the code goes when the calls that still run must have ended."""
+    control.capacity.changed(ref.account, ref.region, ref.name)
+    longest = max(stored.config["Timeout"] for stored in gone)
+    control.blobs.release((stored.code_digest for stored in gone), longest)

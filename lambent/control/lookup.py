@@ -1,0 +1,69 @@
+"""Finding what a request names, in AWS's words when it is not there."""
+
+from lambent.arns import FunctionRef, function_arn, parse_function
+from lambent.control.control import Control
+from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
+from lambent.store.functions import LATEST, StoredVersion
+from lambent.wire.parse import Call
+
+LONGEST_NAME = 64  # characters of a bare name; the model's 140 are for ARNs
+
+
+def named(call: Call) -> FunctionRef:
+    """The function that FunctionName and Qualifier name."""
+    parameters = call.parameters
+    return parse_function(
+        parameters["FunctionName"], parameters.get("Qualifier"), account=call.account, region=call.region
+    )
+
+
+def unqualified(call: Call) -> FunctionRef:
+    """The function that FunctionName names, for operations that know no versions. Raises InvalidParameterValue."""
+    ref = named(call)
+    if ref.qualifier:
+        raise InvalidParameterValue(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
+            "Please specify either a function name or an unqualified function ARN."
+        )
+    return ref
+
+
+def to_create(call: Call) -> FunctionRef:
+    """The function that is to be made. Raises ValidationException for a name that is too long."""
+    ref = unqualified(call)
+    if len(ref.name) > LONGEST_NAME:
+        raise ValidationException(
+            f"1 validation error detected: Value '{call.parameters['FunctionName']}' at 'functionName' failed to "
+            f"satisfy constraint: Member must have length less than or equal to {LONGEST_NAME}"
+        )
+    return ref
+
+
+def version(control: Control, ref: FunctionRef) -> StoredVersion:
+    """The version that `ref` names, $LATEST if it has no qualifier. Raises ResourceNotFound with the ARN as asked for.
+
+    There are no aliases yet, so a qualifier that is no version is an alias that does not exist; AWS answers both alike.
+    """
+    qualifier = ref.qualifier or LATEST
+    if qualifier != LATEST and not _is_number(qualifier):
+        raise not_found(ref)
+    try:
+        return control.functions.get_version(ref.account, ref.region, ref.name, qualifier)
+    except ResourceNotFound:
+        raise not_found(ref) from None
+
+
+def latest(control: Control, ref: FunctionRef) -> StoredVersion:
+    """$LATEST of the function. Raises ResourceNotFound with the function's own ARN, whatever the qualifier."""
+    try:
+        return control.functions.get_version(ref.account, ref.region, ref.name)
+    except ResourceNotFound:
+        raise ResourceNotFound(f"Function not found: {function_arn(ref.account, ref.region, ref.name)}") from None
+
+
+def not_found(ref: FunctionRef) -> ResourceNotFound:
+    return ResourceNotFound(f"Function not found: {ref.arn}")
+
+
+def _is_number(qualifier: str) -> bool:
+    return qualifier.isascii() and qualifier.isdigit() and qualifier[0] != "0" and len(qualifier) <= 18

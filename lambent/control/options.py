@@ -1,0 +1,50 @@
+"""Options that would be stored and not obeyed: they are refused until they work."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lambent.errors import InvalidParameterValue, NotImplementedYet
+
+_SNAPSTART_NOT_FOR = ("python3.8", "python3.9", "python3.10", "python3.11", "java8", "java8.al2", "dotnet6")
+_SNAPSTART_KINDS = ("python3", "java", "dotnet")
+
+
+def _has_vpc(value: Mapping[str, Any]) -> bool:
+    return bool(value.get("SubnetIds") or value.get("SecurityGroupIds") or value.get("Ipv6AllowedForDualStack"))
+
+
+# Option -> whether the value given asks for something; a value that asks for nothing is what AWS does by default.
+_ASKS: dict[str, Callable[[Any], bool]] = {
+    "VpcConfig": _has_vpc,
+    "DeadLetterConfig": lambda value: bool(value.get("TargetArn")),
+    "KMSKeyArn": bool,
+    "TracingConfig": lambda value: value.get("Mode", "PassThrough") != "PassThrough",
+    "FileSystemConfigs": bool,
+    "ImageConfig": lambda value: any(value.values()),
+    "CodeSigningConfigArn": bool,
+    "TenancyConfig": lambda value: True,
+    "CapacityProviderConfig": lambda value: True,
+    "DurableConfig": lambda value: True,
+    "RuntimeConfig": bool,
+    "AcceleratorConfig": lambda value: True,
+    "PublishTo": bool,
+    "SnapStart": lambda value: value.get("ApplyOn", "None") != "None",
+    "SourceKMSKeyArn": bool,
+}
+
+
+def refuse_unbuilt(parameters: Mapping[str, Any], runtime: str = "") -> None:
+    """Raise NotImplementedYet for the first option that Lambent would not obey."""
+    for option, asks in _ASKS.items():
+        value = parameters.get(option)
+        if value is None or not asks(value):
+            continue
+        if option == "SnapStart":
+            _check_snapstart(runtime)
+        raise NotImplementedYet(f"Lambent does not support {option} yet. Remove it from the request and try again.")
+
+
+def _check_snapstart(runtime: str) -> None:
+    """AWS's refusal comes first: it will still be there when SnapStart is built."""
+    if runtime and (runtime in _SNAPSTART_NOT_FOR or not runtime.startswith(_SNAPSTART_KINDS)):
+        raise InvalidParameterValue(f"{runtime} is not supported for SnapStart enabled functions.")

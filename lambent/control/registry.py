@@ -1,0 +1,40 @@
+"""Which function does which operation of the Lambda API."""
+
+from collections.abc import Awaitable, Callable
+
+from lambent.control.account import get_account_settings
+from lambent.control.control import Control
+from lambent.control.create import create_function
+from lambent.control.functions import delete_function, get_function, get_function_configuration, list_functions
+from lambent.control.tags import list_tags, tag_resource, untag_resource
+from lambent.control.updates import update_function_code, update_function_configuration
+from lambent.control.versions import list_versions_by_function, publish_version
+from lambent.errors import NotImplementedYet
+from lambent.model import Document
+from lambent.wire.parse import Call
+
+Handler = Callable[[Control, Call], Awaitable[Document]]
+
+operations: dict[str, Handler] = {
+    "CreateFunction": create_function,
+    "DeleteFunction": delete_function,
+    "GetAccountSettings": get_account_settings,
+    "GetFunction": get_function,
+    "GetFunctionConfiguration": get_function_configuration,
+    "ListFunctions": list_functions,
+    "ListTags": list_tags,
+    "ListVersionsByFunction": list_versions_by_function,
+    "PublishVersion": publish_version,
+    "TagResource": tag_resource,
+    "UntagResource": untag_resource,
+    "UpdateFunctionCode": update_function_code,
+    "UpdateFunctionConfiguration": update_function_configuration,
+}
+
+
+async def handle(control: Control, call: Call) -> Document:
+    """Do an operation of the control plane. Raises NotImplementedYet, which names it, if it is not built."""
+    handler = operations.get(call.operation)
+    if handler is None:
+        raise NotImplementedYet(f"Lambent does not support the operation {call.operation} yet.")
+    return await handler(control, call)

@@ -1,0 +1,155 @@
+"""Rules between and beyond the constraints of the service model, with AWS's sentences.
+
+Sources: the recordings under shared/oracles (errors.tsv), localstack-core 2026.3.0 (texts snapshot-tested against AWS),
+cdk-preflight 1.9.1 (each rule failed a real deployment).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from lambent.control.control import Control
+from lambent.errors import AwsError, InvalidParameterValue, NotImplementedYet, ValidationException
+from lambent.runtimes.environment import RESERVED
+from lambent.runtimes.table import check_create, check_update
+
+MOST_MEMORY_MB = 10_240
+MOST_TMP_MB = 10_240
+LONGEST_TIMEOUT_S = 900
+ENVIRONMENT_BYTES = 4096
+REQUEST_BYTES = 70_167_211
+ZIPPED_BYTES = 52_428_800
+UNZIPPED_BYTES = 262_144_000
+MOST_TAGS = 50
+MOST_LAYERS = 5
+
+_CANNOT_CONFIGURE = (
+    "Lambda was unable to configure your environment variables because the environment variables you have provided "
+)
+
+
+def check_settings(parameters: Mapping[str, Any], region: str) -> None:
+    """Everything that CreateFunction and UpdateFunctionConfiguration check alike."""
+    check_environment((parameters.get("Environment") or {}).get("Variables") or {})
+    check_sizes(parameters)
+    check_layers(parameters.get("Layers") or (), region)
+
+
+def check_environment(variables: Mapping[str, str]) -> None:
+    """At most 4 KB as compact JSON, and no names that Lambda itself sets."""
+    measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+    if len(measured.encode()) > ENVIRONMENT_BYTES:
+        raise InvalidParameterValue(f"{_CANNOT_CONFIGURE}exceeded the 4KB limit. String measured: {measured}")
+    reserved = [name for name in variables if name in RESERVED]
+    if reserved:
+        raise InvalidParameterValue(
+            f"{_CANNOT_CONFIGURE}contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(reserved)}"
+        )
+
+
+def check_sizes(parameters: Mapping[str, Any]) -> None:
+    """Memory, time-out and /tmp: the model allows what only Managed Instances and accelerators may have."""
+    if parameters.get("MemorySize", 0) > MOST_MEMORY_MB:
+        raise InvalidParameterValue(
+            "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to "
+            f"{MOST_MEMORY_MB}"
+        )
+    timeout = parameters.get("Timeout", 0)
+    if timeout > LONGEST_TIMEOUT_S:
+        raise ValidationException(
+            f"1 validation error detected: Value '{timeout}' at 'timeout' failed to satisfy constraint: "
+            f"Member must have value less than or equal to {LONGEST_TIMEOUT_S}"
+        )
+    if (parameters.get("EphemeralStorage") or {}).get("Size", 0) > MOST_TMP_MB:
+        raise InvalidParameterValue(
+            "'EphemeralStorage.Size' value failed to satisfy constraint: Member must have value less than or equal to "
+            f"{MOST_TMP_MB}"
+        )
+
+
+def check_layers(layers: Sequence[str], region: str) -> None:
+    """No layer can be published yet, so none exists."""
+    if len(layers) > MOST_LAYERS:
+        raise InvalidParameterValue(f"Cannot reference more than {MOST_LAYERS} layers.")
+    for arn in layers:
+        if arn.split(":")[3] not in (region, ""):
+            raise InvalidParameterValue(
+                f"Layers are not in the same region as the function. Layers are expected to be in region {region}."
+            )
+        raise InvalidParameterValue(f"Layer version {arn} does not exist.")
+
+
+def check_architectures(control: Control, architectures: Sequence[str]) -> None:
+    """This machine runs its own architecture only."""
+    for architecture in architectures:
+        if architecture != control.architecture:
+            raise InvalidParameterValue(
+                f"This machine is {control.architecture} and cannot run {architecture} functions. Leave Architectures "
+                f"out or set it to [{control.architecture}], and package native code for it."
+            )
+
+
+def check_new_runtime(control: Control, runtime: str | None, handler: str | None) -> None:
+    """A new zip function needs a runtime that AWS still takes and that is installed here, and a handler."""
+    if not runtime or not handler:
+        raise InvalidParameterValue(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+    check_create(runtime, control.today(), control.runtimes)
+    check_installed(control, runtime)
+
+
+def check_runtime_update(control: Control, current: str, wanted: str | None) -> None:
+    """AWS refuses to update functions whose runtime it has blocked; ours needs an interpreter only if it is another."""
+    check_update(wanted or current, control.today(), control.runtimes)
+    if wanted and wanted != current:
+        check_installed(control, wanted)
+
+
+def check_installed(control: Control, runtime: str) -> None:
+    refusal = control.capacity.refuse(runtime)
+    if refusal:
+        raise InvalidParameterValue(refusal)
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > MOST_TAGS:
+        raise InvalidParameterValue("Number of tags exceeds resource tag limit.")
+
+
+def check_request_size(body: bytes, operation: str) -> None:
+    if len(body) > REQUEST_BYTES:
+        raise _entity_too_large(f"Request must be smaller than {REQUEST_BYTES} bytes for the {operation} operation")
+
+
+def check_quota(control: Control, account: str, region: str, new_bytes: int) -> None:
+    """Code storage of all versions of all functions of an account in a region."""
+    _, used = control.functions.totals(account, region)
+    if used + new_bytes > control.settings.code_storage_mb * 1024 * 1024:
+        raise AwsError("Code storage limit exceeded.", code="CodeStorageExceededException", status=400)
+
+
+def package_of(code: Mapping[str, Any]) -> bytes:
+    """The zip in FunctionCode or in the parameters of UpdateFunctionCode; raises for every other source of code."""
+    package: bytes | None = code.get("ZipFile")
+    elsewhere = [name for name in ("S3Bucket", "S3Key", "S3ObjectVersion", "ImageUri") if code.get(name)]
+    if package is not None and elsewhere:
+        raise InvalidParameterValue("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+    if "ImageUri" in elsewhere:
+        refuse_images()
+    if elsewhere:
+        raise NotImplementedYet("Lambent does not support code from S3 yet. Send the zip in the request as ZipFile.")
+    if package is None:
+        raise InvalidParameterValue("Please provide a source for function code.")
+    if len(package) > ZIPPED_BYTES:
+        raise _entity_too_large(f"Zipped size must be smaller than {ZIPPED_BYTES} bytes")
+    return package
+
+
+def refuse_images() -> NoReturn:
+    raise NotImplementedYet("Lambent does not support container images yet. Package the function as a zip.")
+
+
+def _entity_too_large(message: str) -> AwsError:
+    return AwsError(message, code="RequestEntityTooLargeException", status=413)

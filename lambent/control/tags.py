@@ -1,0 +1,60 @@
+"""TagResource, UntagResource and ListTags."""
+
+from msgspec.structs import replace
+
+from lambent.arns import FunctionRef, parse_function
+from lambent.control import lookup, rules
+from lambent.control.control import Control, new_revision
+from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
+from lambent.model import Document
+from lambent.wire.parse import Call
+
+
+async def tag_resource(control: Control, call: Call) -> Document:
+    ref = _tagged(control, call)
+    tags = call.parameters["Tags"]
+    if not tags:
+        raise InvalidParameterValue("An error occurred and the request cannot be processed.")
+    rules.check_tags(control.functions.tags(ref.account, ref.region, ref.name) | tags)
+    await control.functions.put_tags(ref.account, ref.region, ref.name, tags)
+    await _move_revision(control, ref)
+    return {}
+
+
+async def untag_resource(control: Control, call: Call) -> Document:
+    ref = _tagged(control, call)
+    keys = call.parameters.get("TagKeys")
+    if not keys:
+        raise ValidationException(
+            "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null"
+        )
+    await control.functions.remove_tags(ref.account, ref.region, ref.name, keys)
+    await _move_revision(control, ref)
+    return {}
+
+
+async def list_tags(control: Control, call: Call) -> Document:
+    ref = _tagged(control, call)
+    return {"Tags": control.functions.tags(ref.account, ref.region, ref.name)}
+
+
+def _tagged(control: Control, call: Call) -> FunctionRef:
+    """The function that Resource names; other things that AWS tags cannot be made here yet, so none exists."""
+    arn = call.parameters["Resource"]
+    if arn.split(":")[5] != "function":
+        raise ResourceNotFound("The resource you requested does not exist.")
+    ref = parse_function(arn, None, account=call.account, region=call.region)
+    if ref.qualifier:
+        raise InvalidParameterValue(
+            "Tags on function aliases and versions are not supported. Please specify a function ARN."
+        )
+    lookup.latest(control, ref)
+    return ref
+
+
+async def _move_revision(control: Control, ref: FunctionRef) -> None:
+    """Tags count as a change: $LATEST gets another RevisionId."""
+    while True:
+        latest = lookup.latest(control, ref)
+        if await control.functions.settle(replace(latest, revision=new_revision()), latest.revision):
+            return

@@ -1,0 +1,39 @@
+"""A small Capacity that runs nothing, for tests of the control plane and of what uses it."""
+
+import asyncio
+from collections.abc import Mapping
+
+from lambent.model import Version
+
+
+class MemoryCapacity:
+    """Prepares at once unless told otherwise; remembers what it was asked.
+
+    `hold` keeps deployments Pending until `let_go`; `failure`, if set, is raised by every `prepare`.
+    """
+
+    def __init__(self, refusals: Mapping[str, str] | None = None) -> None:
+        self.refusals = dict(refusals or {})
+        self.failure: Exception | None = None
+        self.prepared: list[Version] = []
+        self.changes: list[tuple[str, str, str]] = []
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def let_go(self) -> None:
+        self._open.set()
+
+    async def prepare(self, version: Version) -> None:
+        await self._open.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.prepared.append(version)
+
+    def changed(self, account: str, region: str, name: str) -> None:
+        self.changes.append((account, region, name))
+
+    def refuse(self, runtime: str) -> str | None:
+        return self.refusals.get(runtime)

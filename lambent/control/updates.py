@@ -1,0 +1,83 @@
+"""UpdateFunctionCode and UpdateFunctionConfiguration."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from lambent.control import deployment, documents, lookup, options, rules, versions
+from lambent.control.control import Control
+from lambent.control.logging_config import logging_config
+from lambent.errors import InvalidParameterValue
+from lambent.model import Document
+from lambent.store.code import StoredCode
+from lambent.store.functions import StoredVersion
+from lambent.wire.parse import Call
+
+_PLAIN = ("Role", "Handler", "Description", "Timeout", "MemorySize", "Runtime")  # replaced as they come
+
+
+async def update_function_code(control: Control, call: Call) -> Document:
+    asked = call.parameters
+    rules.check_request_size(call.request.body, call.operation)
+    ref = lookup.unqualified(call)
+    current = lookup.latest(control, ref)
+    deployment.check_revision(current, asked.get("RevisionId"))
+    _check_code(control, asked, current)
+    package = rules.package_of(asked)
+    rules.check_quota(control, ref.account, ref.region, len(package) - current.code_size)
+    async with control.blobs.storing(package) as code:
+        if asked.get("DryRun"):
+            deployment.refuse_while_busy(current)
+            return documents.configuration(_with_code(control, current, code, asked))
+        before, after = await deployment.change_latest(
+            control, ref, asked.get("RevisionId"), lambda found: _with_code(control, found, code, asked)
+        )
+    control.blobs.release([before.code_digest], before.config["Timeout"])
+    if not asked.get("Publish"):
+        return documents.configuration(after)
+    published = await versions.publish_snapshot(control, after, pending=True)
+    return documents.configuration(published, qualifier=published.version)
+
+
+def _check_code(control: Control, asked: dict[str, Any], current: StoredVersion) -> None:
+    if asked.get("ImageUri"):
+        raise InvalidParameterValue("Please don't provide ImageUri when updating a function with packageType Zip.")
+    rules.check_architectures(control, asked.get("Architectures") or ())
+    options.refuse_unbuilt(asked)
+    rules.check_runtime_update(control, current.config["Runtime"], None)
+
+
+def _with_code(control: Control, found: StoredVersion, code: StoredCode, asked: dict[str, Any]) -> StoredVersion:
+    architectures = list(asked.get("Architectures") or found.config["Architectures"])
+    return replace(
+        found,
+        code_digest=code.digest,
+        code_size=code.size,
+        config=found.config | {"Architectures": architectures},
+        last_modified=control.timestamp(),
+    )
+
+
+async def update_function_configuration(control: Control, call: Call) -> Document:
+    asked = call.parameters
+    ref = lookup.unqualified(call)
+    current = lookup.latest(control, ref)
+    deployment.check_revision(current, asked.get("RevisionId"))
+    rules.check_settings(asked, ref.region)
+    rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
+    options.refuse_unbuilt(asked, asked.get("Runtime") or current.config["Runtime"])
+    _, after = await deployment.change_latest(
+        control, ref, asked.get("RevisionId"), lambda found: _with_configuration(control, found, asked)
+    )
+    return documents.configuration(after)
+
+
+def _with_configuration(control: Control, found: StoredVersion, asked: dict[str, Any]) -> StoredVersion:
+    config = found.config | {name: asked[name] for name in _PLAIN if asked.get(name) is not None}
+    if asked.get("Environment") is not None:
+        config["Environment"] = {"Variables": dict(asked["Environment"].get("Variables") or {})}
+    if asked.get("EphemeralStorage") is not None:
+        config["EphemeralStorage"] = {"Size": asked["EphemeralStorage"]["Size"]}
+    if asked.get("LoggingConfig") is not None:
+        config["LoggingConfig"] = logging_config(found.name, asked["LoggingConfig"], found.config["LoggingConfig"])
+    return replace(found, config=config, last_modified=control.timestamp())

@@ -1,0 +1,87 @@
+"""PublishVersion and ListVersionsByFunction."""
+
+from msgspec.structs import replace
+
+from lambent.control import deployment, documents, functions, lookup, options, rules
+from lambent.control.control import Control, new_revision
+from lambent.control.documents import SOURCE, fingerprint
+from lambent.errors import InvalidParameterValue, PreconditionFailed, ResourceNotFound
+from lambent.model import Document
+from lambent.store.functions import StoredVersion
+from lambent.wire.parse import Call
+
+
+async def publish_version(control: Control, call: Call) -> Document:
+    asked = call.parameters
+    ref = lookup.unqualified(call)
+    options.refuse_unbuilt(asked)
+    while True:
+        latest = lookup.latest(control, ref)
+        deployment.check_revision(latest, asked.get("RevisionId"))
+        _check_code(latest, asked.get("CodeSha256"))
+        deployment.refuse_while_busy(latest)
+        try:
+            published = await publish_snapshot(control, latest, description=asked.get("Description"))
+        except PreconditionFailed:
+            continue  # $LATEST was changed meanwhile; look again
+        return documents.configuration(published, qualifier=published.version)
+
+
+async def publish_snapshot(
+    control: Control, latest: StoredVersion, *, description: str | None = None, pending: bool = False
+) -> StoredVersion:
+    """Publish `latest`, unless it was published last and has not changed since; the version that now stands for it.
+
+    With `pending` the version is still to be deployed, together with $LATEST, and its deployment is started. Raises
+    PreconditionFailed if $LATEST is not what `latest` says any more.
+    """
+    source = fingerprint(latest)
+    same = _published_from(control, latest, source)
+    if same is not None:
+        return same
+    rules.check_quota(control, latest.account, latest.region, latest.code_size)
+    changes = {SOURCE: source} | ({} if description is None else {"Description": description})
+    snapshot = replace(latest, revision=new_revision(), config=latest.config | changes)
+    snapshot = deployment.pending(snapshot) if pending else deployment.succeeded(snapshot)
+    published = await control.functions.publish(snapshot, None if pending else latest.revision)
+    if pending:
+        deployment.begin(control, published)
+    else:
+        await _move_revision(control, latest)
+    return published
+
+
+def _published_from(control: Control, latest: StoredVersion, source: str) -> StoredVersion | None:
+    """The version published last, if it was published from the same code and configuration and is still there."""
+    function = control.functions.get(latest.account, latest.region, latest.name)
+    if not function.last_version:
+        return None
+    try:
+        last = control.functions.get_version(latest.account, latest.region, latest.name, str(function.last_version))
+    except ResourceNotFound:
+        return None
+    return last if last.config.get(SOURCE) == source else None
+
+
+async def _move_revision(control: Control, latest: StoredVersion) -> None:
+    """Publishing changes the RevisionId of $LATEST (recorded); if somebody else changed it meanwhile, that will do."""
+    await control.functions.settle(replace(latest, revision=new_revision()), latest.revision)
+
+
+def _check_code(latest: StoredVersion, wanted: str | None) -> None:
+    current = documents.code_sha256(latest.code_digest)
+    if wanted and wanted != current:
+        raise InvalidParameterValue(
+            f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({current}). "
+            "Please try again with the CodeSHA256 in $LATEST."
+        )
+
+
+async def list_versions_by_function(control: Control, call: Call) -> Document:
+    ref = lookup.named(call)
+    limit = min(call.parameters.get("MaxItems") or functions.PAGE, functions.PAGE)
+    after = functions.read_version_marker(call.parameters.get("Marker"))
+    lookup.latest(control, ref)
+    found = control.functions.list_versions(ref.account, ref.region, ref.name, after, limit + 1)
+    shown = [documents.summary(stored, qualifier=stored.version) for stored in found[:limit]]
+    return {"Versions": shown} | functions.next_marker(found, limit)

@@ -1,0 +1,59 @@
+"""A control plane over a real store, with a capacity that runs nothing and a clock that stands still."""
+
+import pytest
+from control_client import REGION, START, Client
+
+from lambent.clock import FixedClock
+from lambent.control.control import Control
+from lambent.control.testing import MemoryCapacity
+from lambent.settings import Settings
+from lambent.store.code import CodeStore
+from lambent.store.database import Database
+from lambent.store.functions import Functions
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(START)
+
+
+@pytest.fixture
+def capacity() -> MemoryCapacity:
+    return MemoryCapacity({"java21": "Lambent does not run java21 itself."})
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """How long the control plane wanted to wait before it removed code; nothing waits for real."""
+    return []
+
+
+@pytest.fixture
+async def control(database, capacity, clock, waits, tmp_path):
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    control = Control(
+        Functions(database),
+        CodeStore(tmp_path / "code"),
+        capacity,
+        clock,
+        Settings(data=str(tmp_path), region=REGION),
+        secret=b"a key for tests",
+        architecture="x86_64",
+        sleep=sleep,
+    )
+    yield control
+    await control.close()
+
+
+@pytest.fixture
+def client(control) -> Client:
+    return Client(control)

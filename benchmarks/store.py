@@ -89,7 +89,7 @@ async def packages(code: CodeStore) -> None:
         row("  the same again, already there", again, "ms")
 
 
-async def main() -> None:
+async def run() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory(dir=".") as directory:
         db = Database(Path(directory))
@@ -105,5 +105,9 @@ async def main() -> None:
         db.close()
 
 
+def main() -> None:
+    asyncio.run(run())
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,5 +1,6 @@
 """Names and ARNs of functions, in every form in which AWS takes them."""
 
+import hashlib
 import re
 
 import msgspec
@@ -51,3 +52,8 @@ def parse_function(text: str, qualifier: str | None, *, account: str, region: st
     if wanted and wanted != region:
         raise ResourceNotFound(f"Functions from '{wanted}' are not reachable in this region ('{region}')")
     return FunctionRef(match["account"] or account, region, match["name"], named or qualifier or None)
+
+
+def runtime_version_arn(runtime: str, region: str) -> str:
+    """The ARN of the one build of `runtime` that Lambent has; AWS's ends in a SHA-256 too."""
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"

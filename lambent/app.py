@@ -1,0 +1,214 @@
+"""Builds everything from the settings, in order; the only file that chooses implementations.
+
+Processes: this one (the front end), and the node agent, which it starts again when it dies.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import uvloop
+
+from lambent import __version__
+from lambent.arns import FunctionRef
+from lambent.banner import banner
+from lambent.clock import Clock, RealClock
+from lambent.control import deployment, download
+from lambent.control.control import Control
+from lambent.control.documents import as_version
+from lambent.control.lookup import version as find_version
+from lambent.edge.extras import Extras
+from lambent.edge.frontdoor import FrontDoor
+from lambent.edge.http import HttpLimits, HttpServer, serve
+from lambent.errors import LambentError, ResourceNotFound
+from lambent.invoke import recording
+from lambent.invoke.admission import Admission
+from lambent.invoke.operations import DataPlane
+from lambent.invoke.path import Invoker
+from lambent.invoke.resolve import Resolver
+from lambent.model import Version
+from lambent.observe.logbook import Logbook
+from lambent.observe.records import Records
+from lambent.sandbox.agent_client import AgentClient
+from lambent.sandbox.agent_process import AgentProcess
+from lambent.sandbox.keeper import Keeper
+from lambent.sandbox.starter import Starter
+from lambent.settings import Settings
+from lambent.store.code import CodeStore
+from lambent.store.database import Database
+from lambent.store.functions import Functions
+from lambent.wire.parse import Wire
+
+log = logging.getLogger("lambent")
+MB = 1024 * 1024
+
+
+class App:
+    """A running Lambent. Attributes are the parts; `start` and `stop` are the order in which they come and go."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or RealClock()
+        self.began = time.monotonic()
+        data = settings.data_dir
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.database = Database(data)
+        self.functions = Functions(self.database)
+        self.code = CodeStore(data / "code")
+        self.code.repair()
+        self.logbook = Logbook(data / "logs", settings.keep_logs_mb * MB)
+        self.records = Records(data / "records", settings.keep_records_mb * MB)
+        self.keeper = Keeper(settings, Starter(self.code.path, self.logbook, self.clock), self.clock)
+        self.resolver = Resolver(self.load_version)
+        self.admission = Admission(settings.concurrency)
+        listeners = [recording.listener(self.records.append)]
+        self.invoker = Invoker(self.admission, self.keeper, self.clock, listeners)
+        secret = download.secret(data)
+        self.control = Control(self.functions, self.code, self, self.clock, settings, secret=secret)
+        self.extras = Extras(settings, self.logbook, self.code, secret, self.clock, self.status, self.exists)
+        self.frontdoor = FrontDoor(Wire(settings), self.control, DataPlane(self.resolver, self.invoker), self.extras)
+        self.process = AgentProcess(settings, data)
+        self.server: HttpServer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def start(self) -> None:
+        self.process.start()
+        limits = HttpLimits(body=self.settings.body_limit_mb * MB)
+        await self.connect()
+        self.server = await serve(
+            self.frontdoor.answer, self.settings.host, self.settings.port, limits=limits, clock=self.clock
+        )
+        await deployment.resume(self.control)
+        self.spawn(self.keeper.expire_for_ever())
+        self.spawn(self.ready_runtimes())
+
+    async def stop(self) -> None:
+        """Drain: running calls get `drain_s` to finish, then everything ends."""
+        self._stopping = True
+        if self.server:
+            await self.server.close(self.settings.drain_s)
+        await self.control.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.keeper.agent:
+            self.keeper.agent.close()
+        await self.process.stop()
+        self.records.close()
+        self.logbook.close()
+        self.database.close()
+
+    # -- the node agent
+
+    async def connect(self) -> None:
+        agent = await AgentClient.connect(self.process.path, self.agent_gone, self.process.check)
+        await self.keeper.attach(agent)
+
+    def agent_gone(self) -> None:
+        """Every sandbox died with it. Calls that ran get an error, the next ones a new agent."""
+        self.keeper.detach()
+        if not self._stopping:
+            log.error("the node agent died; starting another")
+            self.spawn(self.restart_agent())
+
+    async def restart_agent(self) -> None:
+        await self.process.stop()
+        self.process.start()
+        await self.connect()
+
+    async def ready_runtimes(self) -> None:
+        """Husks for every function that was there before this start."""
+        for runtime in sorted({stored.config["Runtime"] for stored in self.functions.all_latest()}):
+            if self.keeper.refuse(runtime) is None:
+                try:
+                    await self.keeper.use(runtime)
+                except LambentError as error:
+                    log.warning("husks for %s: %s", runtime, error.message)
+
+    # -- control's Capacity
+
+    async def prepare(self, version: Version) -> None:
+        await self.keeper.prepare(version)
+
+    def changed(self, account: str, region: str, name: str) -> None:
+        self.resolver.forget(account, region, name)
+        self.keeper.changed(account, region, name)
+
+    def refuse(self, runtime: str) -> str | None:
+        return self.keeper.refuse(runtime)
+
+    # -- small services
+
+    def load_version(self, account: str, region: str, name: str, qualifier: str | None) -> Version:
+        return as_version(find_version(self.control, FunctionRef(account, region, name, qualifier)))
+
+    def exists(self, account: str, region: str, name: str) -> bool:
+        try:
+            self.functions.get(account, region, name)
+        except ResourceNotFound:
+            return False
+        return True
+
+    async def status(self) -> dict[str, Any]:
+        agent = self.keeper.agent
+        counts = await agent.counts() if agent and not agent.gone else None
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "agent_pid": agent.hello.pid if agent else None,
+            "uptime_s": round(time.monotonic() - self.began, 3),
+            "endpoint": self.endpoint,
+            "data": str(self.settings.data_dir),
+            "isolation": agent.hello.isolation if agent else None,
+            "runtimes": sorted(agent.hello.runtimes.values(), key=lambda info: info.name) if agent else [],
+            "sandboxes": self.keeper.counts() | {"husks": counts.husks if counts else {}},
+            "functions": len(self.functions.all_latest()),
+        }
+
+    @property
+    def endpoint(self) -> str:
+        port = self.server.port if self.server else self.settings.port
+        return f"http://{self.settings.host}:{port}"
+
+    def spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _serve(settings: Settings) -> int:
+    app = App(settings)
+    loop = asyncio.get_running_loop()
+    enough = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, enough.set)
+    try:
+        await app.start()
+    except LambentError as error:
+        print(f"lambent: {error.message}", file=sys.stderr)
+        await app.stop()
+        return 1
+    if app.keeper.agent:
+        print(banner(app.endpoint, app.keeper.agent.hello, settings), flush=True)
+    await enough.wait()
+    if not settings.quiet:
+        print("lambent: draining; running calls may finish", flush=True)
+    await app.stop()
+    return 0
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status."""
+    logging.basicConfig(
+        level=logging.WARNING if settings.quiet else logging.INFO, format="lambent: %(message)s", stream=sys.stderr
+    )
+    try:
+        return uvloop.run(_serve(settings))
+    except LambentError as error:
+        print(f"lambent: {error.message}", file=sys.stderr)
+        return 1

@@ -1,0 +1,103 @@
+"""Lambent's own requests, under /_lambent/: status, logs and code downloads. Documented in docs/reference/endpoint.md."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from lambent.clock import Clock
+from lambent.control import download
+from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
+from lambent.observe.logbook import Logbook, LogLine
+from lambent.settings import Settings
+from lambent.store.code import CodeStore
+from lambent.wire.http import Request, Response
+
+FOLLOW_EVERY_S = 0.1
+CHUNK = 1 << 18
+_json = msgspec.json.Encoder().encode
+
+
+class Extras:
+    """What only Lambent has. Errors have AWS's shape, so that one client reads all."""
+
+    def __init__(
+        self, settings: Settings, logbook: Logbook, code: CodeStore, key: bytes, clock: Clock,
+        status: Callable[[], Any], exists: Callable[[str, str, str], bool],
+    ) -> None:  # fmt: skip
+        self.settings = settings
+        self.logbook = logbook
+        self.code = code
+        self.key = key
+        self.clock = clock
+        self.status = status
+        self.exists = exists
+
+    async def answer(self, request: Request) -> Response:
+        try:
+            if request.method not in ("GET", "HEAD"):
+                raise AwsError(f"{request.method} is not for {request.path}", code="MethodNotAllowed", status=405)
+            return await self._answer(request)
+        except AwsError as error:
+            body = _json({"__type": error.code, "message": error.message})
+            return Response(error.status or 400, [("content-type", "application/json")], body)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.path
+        if path == "/_lambent/status":
+            return Response(200, [("content-type", "application/json")], _json(await self.status()))
+        if path.startswith("/_lambent/logs/"):
+            return self._logs(unquote(path.removeprefix("/_lambent/logs/")), parse_qs(request.query))
+        if path.startswith(download.PREFIX):
+            return self._code(request)
+        raise ResourceNotFound(f"There is nothing at {path}: see /_lambent/status, /_lambent/logs/FUNCTION.")
+
+    def _logs(self, function: str, query: dict[str, list[str]]) -> Response:
+        account, region = query.get("account", [self.settings.account])[0], query.get("region", [self.settings.region])[0]
+        if not self.exists(account, region, function):
+            raise ResourceNotFound(f"Function not found: arn:aws:lambda:{region}:{account}:function:{function}")
+        since, limit = _number(query, "since", 0.0), int(_number(query, "limit", 1000))
+        lines = self.logbook.read(account, region, function, since, limit)
+        headers = [("content-type", "application/x-ndjson")]
+        if query.get("follow", ["0"])[0] not in ("1", "true"):
+            return Response(200, headers, b"".join(_line(line) for line in lines))
+        return Response(200, headers, self._follow((account, region, function), lines))
+
+    async def _follow(self, whose: tuple[str, str, str], lines: list[LogLine]) -> AsyncIterator[bytes]:
+        """What there is, then what comes, until the client goes away."""
+        reader = self.logbook.follow(*whose)
+        yield b"".join(_line(line) for line in lines)
+        while True:
+            fresh = reader.fresh()
+            if fresh:
+                yield b"".join(_line(line) for line in fresh)
+            await asyncio.sleep(FOLLOW_EVERY_S)
+
+    def _code(self, request: Request) -> Response:
+        digest = download.check(request.path, request.query, self.key, self.clock.epoch())
+        path = self.code.zip(digest)
+        if not path.exists():
+            raise ResourceNotFound("This code has been removed.")
+        headers = [("content-type", "application/zip"), ("content-length", str(os.stat(path).st_size))]
+        return Response(200, headers, _pieces(str(path)))
+
+
+async def _pieces(path: str) -> AsyncIterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := await asyncio.to_thread(file.read, CHUNK):
+            yield piece
+
+
+def _line(line: LogLine) -> bytes:
+    sandbox = line.stream.rpartition("]")[2][:8]
+    return _json({"at": line.at, "sandbox": sandbox, "stream": line.stream, "message": line.message}) + b"\n"
+
+
+def _number(query: dict[str, list[str]], name: str, default: float) -> float:
+    try:
+        return float(query.get(name, [str(default)])[0])
+    except ValueError:
+        raise InvalidParameterValue(f"{name} must be a number") from None

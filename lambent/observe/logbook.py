@@ -1,0 +1,187 @@
+"""The logs of functions: taken in on the hot path as bytes, written to disk by a thread, read back by date.
+
+    <root>/<account>/<region>/<function>/<number>.log     JSON lines {"at","stream","message"}, rotated by size
+
+Bounded both ways: the oldest segments of a function go first, and what is not yet written is counted, so that a flood
+can be slowed at its source (`congested`) instead of filling memory.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+SEGMENTS = 4  # a function's allowance is kept in this many pieces; one piece goes at a time
+CONGESTED_BYTES = 16 << 20
+FLUSH_EVERY_S = 0.05
+LONGEST_MESSAGE = 256 * 1024  # CloudWatch Logs: 256 KB an event
+_encode = msgspec.json.Encoder().encode
+
+
+class LogStream(msgspec.Struct, frozen=True):
+    """Whose log it is, and the stream's name: one stream for each sandbox."""
+
+    account: str
+    region: str
+    function: str
+    name: str
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    at: float  # epoch seconds
+    stream: str
+    message: str
+
+
+class Logbook:
+    """`append` never blocks and never fails; the writer thread owns every file."""
+
+    def __init__(self, root: Path, keep_bytes: int) -> None:
+        self.root = root
+        self.keep_bytes = keep_bytes
+        self._pending: deque[tuple[LogStream, float, bytes]] = deque()
+        self._pending_bytes = 0
+        self._wake = threading.Event()
+        self._stop = False
+        self._files: dict[Path, _Segments] = {}
+        self._thread = threading.Thread(target=self._write_for_ever, name="lambent-logbook", daemon=True)
+        self._thread.start()
+
+    def append(self, stream: LogStream, at: float, data: bytes) -> None:
+        """Whole lines of one moment, as the function wrote them."""
+        self._pending.append((stream, at, data))
+        self._pending_bytes += len(data)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    @property
+    def congested(self) -> bool:
+        return self._pending_bytes > CONGESTED_BYTES
+
+    def read(self, account: str, region: str, function: str, since: float = 0.0, limit: int = 10_000) -> list[LogLine]:
+        """The last `limit` lines not older than `since` (epoch seconds), oldest first."""
+        directory = self.root / account / region / function
+        lines: deque[LogLine] = deque(maxlen=limit)
+        decode = msgspec.json.Decoder(LogLine).decode
+        for path in sorted(directory.glob("*.log")):
+            for line in _lines(path):
+                try:
+                    entry = decode(line)
+                except msgspec.DecodeError:
+                    continue  # a crash cut the last line off
+                if entry.at >= since:
+                    lines.append(entry)
+        return list(lines)
+
+    def follow(self, account: str, region: str, function: str) -> "Follower":
+        """A reader of what is written from now on."""
+        return Follower(self.root / account / region / function)
+
+    def close(self) -> None:
+        """Write what is pending, and stop."""
+        self._stop = True
+        self._wake.set()
+        self._thread.join()
+
+    # -- the writer thread
+
+    def _write_for_ever(self) -> None:
+        while True:
+            self._wake.wait()
+            stopping = self._stop
+            self._wake.clear()
+            self._write_pending()
+            if stopping:
+                for segments in self._files.values():
+                    segments.close()
+                return
+            # A pause lets a burst gather into one write; it also bounds how often this thread takes the interpreter.
+            threading.Event().wait(FLUSH_EVERY_S)
+
+    def _write_pending(self) -> None:
+        parts: dict[Path, list[bytes]] = {}
+        for _ in range(len(self._pending)):
+            stream, at, data = self._pending.popleft()
+            self._pending_bytes -= len(data)
+            path = self.root / stream.account / stream.region / stream.function
+            out = parts.setdefault(path, [])
+            for line in data.splitlines(keepends=True) if data.count(b"\n") > 1 else (data,):
+                out.append(_entry(at, stream.name, line))
+        for path, lines in parts.items():
+            try:
+                self._segments(path).write(b"".join(lines))
+            except OSError:
+                self._files.pop(path, None)  # a full disk loses log lines, never an invocation
+
+    def _segments(self, path: Path) -> "_Segments":
+        if path not in self._files:
+            if len(self._files) >= 64:
+                self._files.pop(next(iter(self._files))).close()
+            self._files[path] = _Segments(path, self.keep_bytes)
+        return self._files[path]
+
+
+class Follower:
+    """Remembers how far each segment was read; starts at their present ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._read_to = {path: path.stat().st_size for path in directory.glob("*.log")}
+        self._decode = msgspec.json.Decoder(LogLine).decode
+
+    def fresh(self) -> list[LogLine]:
+        """Whole lines written since the last call."""
+        lines = []
+        for path in sorted(self._directory.glob("*.log")):
+            start = self._read_to.get(path, 0)
+            if path.stat().st_size > start:
+                with open(path, "rb") as file:
+                    file.seek(start)
+                    whole, newline, _ = file.read().rpartition(b"\n")
+                self._read_to[path] = start + len(whole) + len(newline)
+                lines += [self._decode(line) for line in whole.splitlines()]
+        return lines
+
+
+class _Segments:
+    """The open end of one function's log, and the removal of its old beginning."""
+
+    def __init__(self, directory: Path, keep_bytes: int) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.size_limit = max(1, keep_bytes // SEGMENTS)
+        numbers = sorted(int(path.stem) for path in directory.glob("*.log"))
+        self.number = numbers[-1] if numbers else 1
+        self.file: IO[Any] = self._open()
+
+    def _open(self) -> IO[Any]:
+        return open(self.directory / f"{self.number:012d}.log", "ab", buffering=0)
+
+    def write(self, data: bytes) -> None:
+        if self.file.tell() >= self.size_limit:
+            self.file.close()
+            self.number += 1
+            self.file = self._open()
+            for old in sorted(self.directory.glob("*.log"))[:-SEGMENTS]:
+                os.unlink(old)
+        self.file.write(data)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def _entry(at: float, stream: str, line: bytes) -> bytes:
+    message = line[:LONGEST_MESSAGE].decode("utf-8", "replace").rstrip("\n")
+    return _encode({"at": at, "stream": stream, "message": message}) + b"\n"
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return  # rotated away while we looked

@@ -1,0 +1,91 @@
+"""The lines that the platform itself writes into a function's log: INIT_START, START, END and REPORT.
+
+Pure functions to text. Source: lambda-semantics.md §10 and the recordings of test_lambda_runtimes (log-events).
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from lambent.model import Outcome, Version
+from lambent.arns import runtime_version_arn
+
+_LEVELS = {"DEBUG": 0, "INFO": 1, "WARN": 2}
+_json = msgspec.json.Encoder().encode
+
+
+def iso(epoch: float) -> str:
+    """2024-10-27T19:17:45.586Z"""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def speaks(version: Version) -> bool:
+    """Whether START, END and REPORT are wanted: JSON logs with SystemLogLevel WARN leave them out."""
+    return version.log_format != "JSON" or _LEVELS.get(version.system_log_level or "INFO", 1) < 2
+
+
+def init_start(version: Version, at: float) -> bytes:
+    runtime, arn = _runtime_version(version)
+    if version.log_format == "JSON":
+        record = {
+            "initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
+            "functionName": version.name, "functionVersion": version.version,
+        }  # fmt: skip
+        return _event(at, "platform.initStart", record)
+    return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
+
+
+def start(request_id: str, version: Version, at: float) -> bytes:
+    if version.log_format == "JSON":
+        return _event(at, "platform.start", {"requestId": request_id, "version": version.version})
+    return f"START RequestId: {request_id} Version: {version.version}\n".encode()
+
+
+def end(request_id: str, version: Version, outcome: Outcome, at: float) -> bytes:
+    """END and REPORT, as they follow an invocation."""
+    if version.log_format == "JSON":
+        return _report_event(request_id, version, outcome, at)
+    init = f"Init Duration: {outcome.init_ms:.2f} ms\t" if outcome.init_ms is not None else ""
+    return (
+        f"END RequestId: {request_id}\n"
+        f"REPORT RequestId: {request_id}\tDuration: {outcome.duration_ms:.2f} ms\t"
+        f"Billed Duration: {outcome.billed_ms} ms\tMemory Size: {version.memory_mb} MB\t"
+        f"Max Memory Used: {outcome.memory_peak_mb} MB\t{init}{_status(outcome)}\n"
+    ).encode()
+
+
+def timed_out(request_id: str, version: Version, at: float) -> bytes:
+    """The line that stands in the log before END when the time is up (two line ends, as AWS writes it)."""
+    return f"{iso(at)} {request_id} Task timed out after {version.timeout_s:.2f} seconds\n\n".encode()
+
+
+def _status(outcome: Outcome) -> str:
+    if outcome.status == "timeout":
+        return "Status: timeout"
+    if outcome.status == "failure":
+        return f"Status: error\tError Type: {outcome.error_type}"
+    return ""
+
+
+def _report_event(request_id: str, version: Version, outcome: Outcome, at: float) -> bytes:
+    metrics = {
+        "durationMs": round(outcome.duration_ms, 3), "billedDurationMs": outcome.billed_ms,
+        "memorySizeMB": version.memory_mb, "maxMemoryUsedMB": outcome.memory_peak_mb,
+    }  # fmt: skip
+    if outcome.init_ms is not None:
+        metrics["initDurationMs"] = round(outcome.init_ms, 3)
+    record: dict[str, object] = {"requestId": request_id, "metrics": metrics, "status": outcome.status}
+    if outcome.error_type and outcome.status != "success":
+        record["errorType"] = outcome.error_type
+    return _event(at, "platform.report", record)
+
+
+def _event(at: float, kind: str, record: dict[str, object]) -> bytes:
+    return _json({"time": iso(at), "type": kind, "record": record}) + b"\n"
+
+
+def _runtime_version(version: Version) -> tuple[str, str]:
+    """python:3.13.v1 and its ARN; the number after v is AWS's build, of which Lambent has one."""
+    family = version.runtime.rstrip("x.").replace("nodejs", "nodejs:").replace("python", "python:")
+    name = family.replace("provided.", "provided:")
+    return f"{name}.v1", runtime_version_arn(version.runtime, version.region)

@@ -1,0 +1,191 @@
+"""The front end's connection to the node agent: orders out, answers and descriptors in."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from lambent.errors import AgentGone, SandboxError
+from lambent.sandbox import protocol
+
+T = TypeVar("T")
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A husk, now ours: its descriptors belong to the receiver."""
+
+    assigned: protocol.Assigned
+    fds: list[int]
+
+
+class AgentClient:
+    """One connection. When it closes every pending order fails with AgentGone, and `on_gone` is called once."""
+
+    def __init__(self, sock: socket.socket, hello: protocol.Hello, on_gone: Callable[[], None]) -> None:
+        self.hello = hello
+        self._sock = sock
+        self._on_gone = on_gone
+        self._loop = asyncio.get_running_loop()
+        self._asks: dict[int, asyncio.Future[Any]] = {}
+        self._next = 0
+        self._endings: dict[str, Callable[[protocol.Ended], None]] = {}
+        self._backlog: list[protocol.Order] = []
+        self.gone = False
+        self._loop.add_reader(sock.fileno(), self._hear)
+
+    @classmethod
+    async def connect(
+        cls, path: str, on_gone: Callable[[], None], check: Callable[[], None], patience_s: float = 10.0
+    ) -> "AgentClient":
+        """Connect as soon as the agent listens. Raises AgentGone when it does not within `patience_s`.
+
+        `check` raises when waiting has become useless.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience_s
+        while True:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            try:
+                sock.connect(path)
+                break
+            except OSError as error:
+                sock.close()
+                check()
+                if loop.time() > deadline:
+                    raise AgentGone(f"the node agent does not answer at {path}: {error.strerror}") from error
+            await asyncio.sleep(0.005)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        return cls(sock, await _greeting(loop, sock, deadline), on_gone)
+
+    async def prepare(self, runtime: str, husks: int) -> None:
+        """Return when `husks` husks of `runtime` are parked. Raises SandboxError."""
+        answer = await self._ask(lambda ask: protocol.Prepare(ask, runtime, husks))
+        if answer.error:
+            raise SandboxError(answer.error)
+
+    async def assign(
+        self, runtime: str, code: str, layers: tuple[str, ...], memory_mb: int, tmp_mb: int,
+        on_end: Callable[[protocol.Ended], None],
+    ) -> Given:  # fmt: skip
+        """A sandbox with this code in it. `on_end` is called once when it ends. Raises SandboxError."""
+        answer = await self._ask(lambda ask: protocol.Assign(ask, runtime, code, layers, memory_mb, tmp_mb))
+        if isinstance(answer, protocol.Refused):
+            raise SandboxError(answer.error)
+        self._endings[answer.assigned.husk] = on_end
+        return answer  # type: ignore[no-any-return]
+
+    async def counts(self) -> protocol.Counts:
+        return await self._ask(lambda ask: protocol.Ask(ask))  # type: ignore[no-any-return]
+
+    def started(self, husk: str) -> None:
+        self._send(protocol.Started(husk))
+
+    def stop(self, husk: str) -> None:
+        self._send(protocol.Stop(husk))
+
+    def close(self) -> None:
+        self._lose()
+
+    # -- details
+
+    async def _ask(self, make: Callable[[int], protocol.Order]) -> Any:
+        if self.gone:
+            raise AgentGone
+        self._next += 1
+        ask = self._next
+        future = self._asks[ask] = self._loop.create_future()
+        self._send(make(ask))
+        try:
+            return await future
+        finally:
+            self._asks.pop(ask, None)
+
+    def _send(self, order: protocol.Order) -> None:
+        if self.gone:
+            return
+        try:
+            if self._backlog:
+                self._backlog.append(order)
+            else:
+                protocol.send(self._sock, order)
+        except BlockingIOError:
+            self._backlog.append(order)
+            self._loop.add_writer(self._sock.fileno(), self._flush)
+        except OSError:
+            self._lose()
+
+    def _flush(self) -> None:
+        try:
+            while self._backlog:
+                protocol.send(self._sock, self._backlog[0])
+                del self._backlog[0]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._lose()
+            return
+        self._loop.remove_writer(self._sock.fileno())
+
+    def _hear(self) -> None:
+        while not self.gone:
+            try:
+                data, fds = protocol.receive(self._sock)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, fds = b"", []
+            if not data:
+                self._lose()
+                return
+            self._understand(protocol.answer(data), fds)
+
+    def _understand(self, answer: Any, fds: list[int]) -> None:
+        if isinstance(answer, protocol.Ended):
+            callback = self._endings.pop(answer.husk, None)
+            if callback:
+                callback(answer)
+            return
+        future = self._asks.get(answer.ask)
+        given = Given(answer, fds) if isinstance(answer, protocol.Assigned) else answer
+        if future is not None and not future.done():
+            future.set_result(given)
+        elif isinstance(given, Given):  # whoever asked has gone: nobody would ever use it
+            for fd in fds:
+                os.close(fd)
+            self.stop(answer.husk)
+
+    def _lose(self) -> None:
+        if self.gone:
+            return
+        self.gone = True
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.remove_writer(self._sock.fileno())
+        self._sock.close()
+        for future in self._asks.values():
+            if not future.done():
+                future.set_exception(AgentGone())
+        endings, self._endings = self._endings, {}
+        for husk, callback in endings.items():
+            callback(protocol.Ended(husk, None, False))
+        self._on_gone()
+
+
+async def _greeting(loop: asyncio.AbstractEventLoop, sock: socket.socket, deadline: float) -> protocol.Hello:
+    """The agent's first message."""
+    while True:
+        try:
+            data, _ = protocol.receive(sock)
+        except BlockingIOError:
+            if loop.time() > deadline:
+                sock.close()
+                raise AgentGone("the node agent does not say hello") from None
+            await asyncio.sleep(0.002)
+            continue
+        if not data:
+            sock.close()
+            raise AgentGone("the node agent ended at once; see its output")
+        return protocol.answer(data)  # type: ignore[no-any-return]

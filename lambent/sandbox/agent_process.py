@@ -1,0 +1,56 @@
+"""The node agent as a child process of the front end: started, watched, ended."""
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lambent.errors import AgentGone
+from lambent.settings import Settings
+
+LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
+
+
+class AgentProcess:
+    """At most one agent at a time."""
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        self.settings = settings
+        self.instance = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
+        self.run_dir = data / "run"
+        self.run_dir.mkdir(mode=0o700, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.path = str(self.run_dir / "agent.sock")
+        if len(self.path) > LONGEST_SOCKET_PATH:
+            self.path = tempfile.mkdtemp(prefix="lambent-") + "/agent.sock"
+
+    def start(self) -> None:
+        fallback = "1" if self.settings.runtime_fallback else "0"
+        Path(self.path).unlink(missing_ok=True)  # a dead agent's socket would refuse connections
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "lambent.sandbox.agent", self.path, self.instance, self.settings.isolation, fallback,
+                str(self.run_dir / "agent"),
+            ],
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def check(self) -> None:
+        """Raises AgentGone when it has ended."""
+        status = self._process.poll() if self._process else None
+        if status is not None:
+            raise AgentGone(f"the node agent ended with status {status}; its reason stands above")
+
+    async def stop(self, patience_s: float = 5.0) -> None:
+        """It ends by itself when its connections close; SIGKILL only if it does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while process.poll() is None and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
+        if process.poll() is None:
+            process.kill()
+            process.wait()

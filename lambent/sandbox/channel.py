@@ -1,0 +1,156 @@
+"""ChannelLink: frames over a socket pair to our own guests. The format is described in docs/explanation/channel.md.
+
+A frame is a 28-byte header (type, sizes of meta and body, a 16-byte token), a JSON object and raw bytes. The token of an
+invocation is unguessable and echoed by its answer, so that nothing written earlier can become the answer of this call.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Any, cast
+
+import msgspec
+
+from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
+
+HEADER = struct.Struct(">B3xII16s")
+INIT, INVOKE, READY, RESULT, ERROR, INIT_ERROR = 1, 2, 17, 18, 19, 20
+_NO_TOKEN = bytes(16)
+# A function may answer 6 MB; anything far beyond is not an answer but an attempt to fill the host's memory.
+LARGEST_BODY = 64 << 20
+LARGEST_META = 1 << 20
+
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class ChannelLink(asyncio.Protocol):
+    """One guest at the other end. `_waiting` is set exactly while an answer is due; anything else it says is a breach."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._waiting: asyncio.Future[tuple[int, bytes, bytes]] | None = None
+        self._token = _NO_TOKEN
+        self._buffer = bytearray()
+        self.closed = False
+        self.on_closed: list[Any] = []
+
+    def __repr__(self) -> str:
+        return f"<ChannelLink {'closed' if self.closed else 'busy' if self._waiting else 'idle'}>"
+
+    @classmethod
+    async def open(cls, sock: socket.socket) -> "ChannelLink":
+        loop = asyncio.get_running_loop()
+        sock.setblocking(False)
+        _, link = await loop.create_unix_connection(lambda: cls(loop), sock=sock)
+        return link
+
+    # -- RuntimeLink
+
+    async def init(self, spec: InitSpec) -> InitDone:
+        kind, meta, body = await self._exchange(INIT, _to_json(spec), b"", _NO_TOKEN)
+        if kind == READY:
+            return InitDone()
+        if kind == INIT_ERROR:
+            return InitDone(self._type_of(meta), body)
+        raise self._breach(f"a frame of type {kind} in answer to INIT")
+
+    async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
+        kind, answer_meta, body = await self._exchange(INVOKE, _to_json(meta), payload, token)
+        if kind == RESULT:
+            return Reply(body)
+        if kind == ERROR:
+            return Reply(body, self._type_of(answer_meta))
+        raise self._breach(f"a frame of type {kind} in answer to INVOKE")
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+        self._end(LinkClosed("the channel was closed"))
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not subclasses
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiting is None:
+            self._breach("data while no answer was due")
+            return
+        if self._buffer:
+            self._buffer += data
+            data = bytes(self._buffer) if len(self._buffer) >= self._needed() else b""
+        if len(data) < HEADER.size:
+            self._keep(data)
+            return
+        kind, meta_size, body_size, token = HEADER.unpack_from(data)
+        if body_size > LARGEST_BODY or meta_size > LARGEST_META or token != self._token:
+            self._breach("a frame that answers no invocation")
+            return
+        total = HEADER.size + meta_size + body_size
+        if len(data) < total:
+            self._keep(data)
+        elif len(data) > total:
+            self._breach("more than one answer")
+        else:
+            self._answer(kind, data, meta_size)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(LinkClosed("the runtime closed its channel"))
+
+    # -- details
+
+    async def _exchange(self, kind: int, meta: bytes, body: bytes, token: bytes) -> tuple[int, bytes, bytes]:
+        if self.closed or self._transport is None:
+            raise LinkClosed("the runtime is gone")
+        self._token = token
+        waiting = self._waiting = self._loop.create_future()
+        header = HEADER.pack(kind, len(meta), len(body), token)
+        if len(body) < 65536:
+            self._transport.write(header + meta + body)
+        else:
+            self._transport.writelines([header + meta, body])
+        return await waiting
+
+    def _needed(self) -> int:
+        if len(self._buffer) < HEADER.size:
+            return HEADER.size
+        _, meta_size, body_size, _ = HEADER.unpack_from(self._buffer)
+        # A size beyond the limits must be looked at at once, not waited for.
+        return int(HEADER.size + min(meta_size, LARGEST_META) + min(body_size, LARGEST_BODY))
+
+    def _keep(self, data: bytes) -> None:
+        if not self._buffer:
+            self._buffer += data
+
+    def _answer(self, kind: int, data: bytes, meta_size: int) -> None:
+        waiting, self._waiting, self._token = self._waiting, None, _NO_TOKEN
+        self._buffer = bytearray()
+        start = HEADER.size
+        if waiting is not None and not waiting.done():
+            waiting.set_result((kind, data[start : start + meta_size], data[start + meta_size :]))
+
+    def _type_of(self, meta: bytes) -> str:
+        try:
+            return str(_from_json(meta).get("type", "Runtime.Unknown"))
+        except msgspec.DecodeError:
+            return "Runtime.Unknown"
+
+    def _breach(self, what: str) -> LinkClosed:
+        """The runtime said what it must not: it cannot be trusted with another invocation."""
+        error = LinkClosed(f"the runtime broke the protocol: {what}")
+        if self._transport is not None:
+            self._transport.abort()
+        self._end(error)
+        return error
+
+    def _end(self, error: LinkClosed) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error)
+        for callback in self.on_closed:
+            callback()

@@ -1,0 +1,69 @@
+"""What a caller sees when the environment, and not the function, ended an invocation: pure functions to documents.
+
+Source: lambda-semantics.md §3 (the emulator's fatal errors and AWS's current texts).
+"""
+
+import os
+
+import msgspec
+
+# The buffered maximum of the Runtime Interface Emulator: 6 MiB and 100 bytes.
+RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
+_json = msgspec.json.Encoder().encode
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An error type, the status that REPORT shows, and the document that the caller gets."""
+
+    error_type: str
+    status: str  # error | timeout | failure, as in Outcome
+    body: bytes
+
+
+def _failure(error_type: str, status: str, request_id: str, text: str) -> Failure:
+    message = f"RequestId: {request_id} Error: {text}"
+    return Failure(error_type, status, _json({"errorType": error_type, "errorMessage": message}))
+
+
+def timed_out(request_id: str, seconds: float) -> Failure:
+    return _failure("Sandbox.Timedout", "timeout", request_id, f"Task timed out after {seconds:.2f} seconds")
+
+
+def exited(request_id: str, wait_status: int | None, *, out_of_memory: bool) -> Failure:
+    """The runtime process is gone. `wait_status` is waitpid's; None when nobody could tell."""
+    if out_of_memory:
+        return _failure("Runtime.OutOfMemory", "failure", request_id, "Runtime exited with error: signal: killed")
+    if wait_status is None or wait_status == 0:
+        text = "Runtime exited without providing a reason"
+    elif os.WIFSIGNALED(wait_status):
+        text = f"Runtime exited with error: signal: {_signal_name(os.WTERMSIG(wait_status))}"
+    else:
+        text = f"Runtime exited with error: exit status {os.WEXITSTATUS(wait_status)}"
+    return _failure("Runtime.ExitError", "failure", request_id, text)
+
+
+def broke_protocol(request_id: str) -> Failure:
+    """Somebody wrote to the runtime's channel what is no answer to this invocation."""
+    return _failure("Runtime.ExitError", "failure", request_id, "Runtime exited without providing a reason")
+
+
+def too_large(size: int) -> Failure:
+    message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+    error_type = "Function.ResponseSizeTooLarge"
+    return Failure(error_type, "error", _json({"errorType": error_type, "errorMessage": message}))
+
+
+def init_failed(request_id: str, error_type: str, body: bytes | None) -> Failure:
+    """The runtime reported why it cannot start; its own document is what the caller sees."""
+    if not body:
+        return _failure(error_type, "error", request_id, "Runtime exited with error: exit status 1")
+    return Failure(error_type, "error", body)
+
+
+def _signal_name(number: int) -> str:
+    """As Go's os/exec prints them, since AWS's platform is written in it."""
+    return {
+        1: "hangup", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trace/breakpoint trap", 6: "aborted",
+        7: "bus error", 8: "floating point exception", 9: "killed", 11: "segmentation fault", 13: "broken pipe",
+        14: "alarm clock", 15: "terminated", 31: "bad system call",
+    }.get(number, f"signal {number}")  # fmt: skip

@@ -1,0 +1,193 @@
+"""Keeps the pools: carries out what pool.decide says, and gives each invocation a sandbox for as long as it runs."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lambent.clock import Clock
+from lambent.errors import AgentGone, RuntimeMissing, SandboxError
+from lambent.model import Invocation, Version
+from lambent.runtimes.finder import how_to_add
+from lambent.sandbox import pool as decisions
+from lambent.sandbox.agent_client import AgentClient
+from lambent.sandbox.pool import Pool, Step
+from lambent.sandbox.sandbox import Sandbox
+from lambent.sandbox.starter import Starter
+from lambent.settings import Settings
+
+log = logging.getLogger("lambent")
+
+LOOK_EVERY_S = 5.0  # how often idle sandboxes are looked over; expiry is meant in minutes
+
+
+class Keeper:
+    """All pools of this node. `alive` is the number of sandboxes that exist or are being made."""
+
+    def __init__(self, settings: Settings, starter: Starter, clock: Clock) -> None:
+        self.settings = settings
+        self.starter = starter
+        self.clock = clock
+        self.agent: AgentClient | None = None
+        self.pools: dict[str, Pool] = {}
+        self.alive = 0
+        self._room: deque[asyncio.Future[None]] = deque()  # invocations that wait for any sandbox to end or rest
+        self._homes: dict[str, Pool] = {}  # sandbox name: its pool
+        self._in_use: dict[str, int] = {}  # runtimes that functions need: husks to keep
+
+    # -- invoke's Placement
+
+    @asynccontextmanager
+    async def lease(self, invocation: Invocation) -> AsyncIterator[Sandbox]:
+        """A sandbox of the invocation's version, its alone until the block ends. Raises SandboxError."""
+        pool = self._pool(invocation.version)
+        sandbox = pool.idle.pop() if pool.idle else await self._obtain(pool, invocation.version)
+        pool.busy += 1
+        try:
+            yield sandbox
+        finally:
+            pool.busy -= 1
+            self._release(pool, sandbox)
+
+    # -- control's Capacity
+
+    async def prepare(self, version: Version) -> None:
+        """Have the runtime's husks ready before the first call. Raises SandboxError."""
+        refusal = self.refuse(version.runtime)
+        if refusal:
+            raise RuntimeMissing(refusal)
+        await self.use(version.runtime)
+
+    async def use(self, runtime: str) -> None:
+        agent = self._agent()
+        husks = self._in_use[runtime] = self.settings.husks
+        await agent.prepare(self._serving(runtime), husks)
+
+    def changed(self, account: str, region: str, name: str) -> None:
+        """The function was updated or deleted: running calls finish where they are, nobody new goes there."""
+        for pool in [pool for pool in self.pools.values() if pool.function == (account, region, name)]:
+            pool.retired = True
+            del self.pools[pool.key]
+            for sandbox in pool.idle:
+                sandbox.end()
+            pool.idle.clear()
+
+    def refuse(self, runtime: str) -> str | None:
+        """Why `runtime` cannot run here and how to add it; None when it can."""
+        if self.agent is None or runtime in self.agent.hello.runtimes:
+            return None
+        return how_to_add(runtime)
+
+    # -- the agent's comings and goings
+
+    async def attach(self, agent: AgentClient) -> None:
+        """A (new) agent is there: its husks are made for the runtimes in use."""
+        self.agent = agent
+        for runtime in list(self._in_use):
+            try:
+                await self.use(runtime)
+            except SandboxError as error:
+                log.warning("husks for %s: %s", runtime, error)
+
+    def detach(self) -> None:
+        self.agent = None
+
+    # -- housekeeping
+
+    async def expire_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = self.clock.monotonic()
+            for pool, sandbox in decisions.expired(list(self.pools.values()), now, self.settings.idle_expiry_s):
+                self._end_idle(pool, sandbox)
+            for key in [key for key, pool in self.pools.items() if not pool.size]:
+                del self.pools[key]
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "idle": sum(len(pool.idle) for pool in self.pools.values()),
+            "busy": sum(pool.busy + pool.starting for pool in self.pools.values()),
+        }
+
+    # -- details
+
+    def _pool(self, version: Version) -> Pool:
+        key = version.pool_key
+        pool = self.pools.get(key)
+        if pool is None:
+            pool = self.pools[key] = Pool(key, (version.account, version.region, version.name))
+        return pool
+
+    def _agent(self) -> AgentClient:
+        if self.agent is None or self.agent.gone:
+            raise AgentGone("the node agent is being restarted; try again")
+        return self.agent
+
+    def _serving(self, runtime: str) -> str:
+        return runtime
+
+    async def _obtain(self, pool: Pool, version: Version) -> Sandbox:
+        """Carry out decisions until there is a sandbox."""
+        while True:
+            oldest = decisions.least_recently_used(self.pools.values())
+            match decisions.decide(pool, self.alive, self.settings.sandboxes, oldest is not None):
+                case Step.REUSE:
+                    return pool.idle.pop()
+                case Step.START:
+                    return await self._start(pool, version)
+                case Step.EVICT if oldest is not None:
+                    self._end_idle(*oldest)
+                    # Its place counts as free at once: the kernel frees the memory within a millisecond or two.
+                    return await self._start(pool, version)
+                case _:
+                    waiting = asyncio.get_running_loop().create_future()
+                    self._room.append(waiting)
+                    await waiting
+
+    async def _start(self, pool: Pool, version: Version) -> Sandbox:
+        self.alive += 1
+        pool.starting += 1
+        try:
+            sandbox = await self.starter.start(self._agent(), version, self._ended)
+        except BaseException:
+            self.alive -= 1
+            self._make_room()
+            raise
+        finally:
+            pool.starting -= 1
+        if sandbox.gone:
+            self.alive -= 1  # its end was reported before it had a home
+        else:
+            self._homes[sandbox.name] = pool
+        return sandbox
+
+    def _release(self, pool: Pool, sandbox: Sandbox) -> None:
+        if not sandbox.reusable or pool.retired:
+            sandbox.end()
+            return
+        sandbox.idle_since = self.clock.monotonic()
+        pool.idle.append(sandbox)
+        if self._room:
+            self._make_room()
+
+    def _end_idle(self, pool: Pool, sandbox: Sandbox) -> None:
+        pool.idle.remove(sandbox)
+        sandbox.end()
+
+    def _ended(self, sandbox: Sandbox) -> None:
+        """The agent says that a sandbox is gone, on our order or by itself."""
+        pool = self._homes.pop(sandbox.name, None)
+        if pool is None:
+            return
+        self.alive -= 1
+        if sandbox in pool.idle:
+            pool.idle.remove(sandbox)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self._room:
+            waiting = self._room.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                return

@@ -1,0 +1,221 @@
+"""HttpLink: the Runtime API, version 2018-06-01, served to the one custom runtime in a sandbox.
+
+Answers, statuses and state rules follow AWS's runtime interface emulator (rapi/router.go, core/states.go).
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
+from lambent.sandbox.runtime_headers import next_headers
+from lambent.sandbox.runtime_http import ApiConnection, ApiRequest
+from lambent.sandbox.runtime_replies import (
+    MOST_RESPONSE_BYTES,
+    document,
+    reply_from_error,
+    reply_from_response,
+    too_large,
+)
+
+MOST_CONNECTIONS = 64  # a runtime needs one or two; the rest of our descriptors are not the function's to take
+RESPONSE_MODE = "lambda-runtime-function-response-mode"
+JSON = [("Content-Type", "application/json")]
+OK = b'{"status":"OK"}\n'
+
+_ROOT = "/2018-06-01"
+_ANSWER = re.compile(_ROOT + r"/runtime/invocation/([^/]+)/(response|error)")
+
+
+class _Invocation(msgspec.Struct):
+    """The invocation in hand: handed out by `next`, then answered once."""
+
+    request_id: str
+    headers: list[tuple[str, str]]
+    payload: bytes
+    reply: asyncio.Future[Reply]
+    handed_out: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.handed_out and not self.reply.done()
+
+
+class HttpLink:
+    """A RuntimeLink over a listening socket that only one environment can reach.
+
+    Mutable state is one invocation at most, and the connection on which the runtime waits for the next, if it does.
+    """
+
+    def __init__(self, listener: socket.socket, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._listener = listener
+        self._loop = loop or asyncio.get_running_loop()
+        self._server: asyncio.Server | None = None
+        self._connections: set[ApiConnection] = set()
+        self._asking: ApiConnection | None = None
+        self._started: asyncio.Future[InitDone] = self._loop.create_future()
+        self._invocation: _Invocation | None = None
+        self.closed = False
+
+    def __repr__(self) -> str:
+        busy = self._invocation is not None and self._invocation.running
+        return f"<HttpLink {'closed' if self.closed else 'busy' if busy else 'asking' if self._asking else 'silent'}>"
+
+    async def init(self, spec: InitSpec) -> InitDone:
+        """Start listening; the runtime is ready when it first asks for an invocation. It got `spec` as its process."""
+        if self.closed:
+            raise LinkClosed
+        self._server = await self._loop.create_server(self._accept, sock=self._listener)
+        return await asyncio.shield(self._started)
+
+    async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
+        """Hand the invocation to the runtime as soon as it asks, and wait for its answer."""
+        if self.closed or (self._invocation is not None and not self._invocation.reply.done()):
+            raise LinkClosed("the runtime is gone or busy")
+        reply: asyncio.Future[Reply] = self._loop.create_future()
+        self._invocation = _Invocation(meta["id"], next_headers(meta), payload, reply)
+        self._hand_out()
+        return await reply
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        if self._server is not None:
+            self._server.close()
+        self._listener.close()
+        for connection in list(self._connections):
+            connection.close()
+        for waiting in (self._started, self._invocation.reply if self._invocation else None):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(LinkClosed("the runtime is gone"))
+                waiting.exception()  # nobody may be waiting any more, which is no reason for a warning
+
+    # -- connections
+
+    def _accept(self) -> ApiConnection:
+        connection = ApiConnection(self._serve, self._lost, MOST_RESPONSE_BYTES)
+        if len(self._connections) >= MOST_CONNECTIONS:
+            self._loop.call_soon(connection.close)
+        self._connections.add(connection)
+        return connection
+
+    def _lost(self, connection: ApiConnection) -> None:
+        self._connections.discard(connection)
+        if self._asking is connection:
+            self._asking = None
+
+    def _serve(self, connection: ApiConnection, request: ApiRequest) -> None:
+        if not request.complete:
+            self._cut_off(request)
+            return
+        handler, method = self._route(request.path)
+        if handler is None:
+            connection.respond(404, [("Content-Type", "text/plain; charset=utf-8")], b"404 page not found\n")
+        elif request.method != method:
+            connection.respond(405, [("Allow", method)], b"")
+        else:
+            handler(connection, request)
+
+    def _route(self, path: str) -> tuple[Callable[[ApiConnection, ApiRequest], None] | None, str]:
+        if path == _ROOT + "/runtime/invocation/next":
+            return self._next, "GET"
+        if _ANSWER.fullmatch(path):
+            return self._answer, "POST"
+        if path == _ROOT + "/runtime/init/error":
+            return self._init_error, "POST"
+        if path == _ROOT + "/ping":
+            return self._ping, "GET"
+        return None, ""
+
+    # -- the calls of the API
+
+    def _ping(self, connection: ApiConnection, request: ApiRequest) -> None:
+        connection.respond(200, [("Content-Type", "text/plain; charset=utf-8")], b"pong")
+
+    def _next(self, connection: ApiConnection, request: ApiRequest) -> None:
+        """Cases: 1 asks twice, 2 has an answer due, 3 has failed its init: all refused; 4 waits for work."""
+        running = self._invocation is not None and self._invocation.running
+        failed = self._started.done() and self._started.result().error_type is not None
+        if self._asking is not None or running or failed:
+            refuse_transition(connection, "Ready")
+            return
+        if not self._started.done():
+            self._started.set_result(InitDone())
+        self._asking = connection
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Bring the invocation and the runtime that asks for one together, when both are there."""
+        invocation, connection = self._invocation, self._asking
+        if invocation is None or connection is None or invocation.handed_out:
+            return
+        self._asking = None
+        if not connection.alive:
+            return  # the runtime hung up while it waited, and will ask again
+        invocation.handed_out = True
+        connection.respond(200, JSON + invocation.headers, invocation.payload)
+        invocation.payload = b""
+
+    def _answer(self, connection: ApiConnection, request: ApiRequest) -> None:
+        match = _ANSWER.fullmatch(request.path)
+        assert match is not None
+        invocation = self._invocation
+        if invocation is None or not invocation.handed_out or match[1] != invocation.request_id:
+            refuse(connection, 400, "Invalid request ID", "InvalidRequestID")
+        elif not invocation.running:
+            refuse_transition(connection, "InvocationResponse" if match[2] == "response" else "InvocationErrorResponse")
+        elif match[2] == "error":
+            connection.respond(202, JSON, OK)
+            invocation.reply.set_result(reply_from_error(request))
+        else:
+            self._respond(connection, request, invocation)
+
+    def _respond(self, connection: ApiConnection, request: ApiRequest, invocation: _Invocation) -> None:
+        mode = request.headers.get(RESPONSE_MODE, "buffered")
+        if mode not in ("streaming", "buffered"):
+            kind = "Runtime.InvalidResponseModeHeader"
+            refuse(connection, 400, f"Invalid response mode header: {mode}", kind)
+            invocation.reply.set_result(Reply(document(kind, f"Invalid response mode header: {mode}"), kind))
+        elif request.size > MOST_RESPONSE_BYTES:
+            message = f"Exceeded maximum allowed payload size ({MOST_RESPONSE_BYTES} bytes)."
+            refuse(connection, 413, message, "RequestEntityTooLarge")
+            invocation.reply.set_result(too_large(request.size))
+        else:
+            connection.respond(202, JSON, OK)
+            invocation.reply.set_result(reply_from_response(request))
+
+    def _init_error(self, connection: ApiConnection, request: ApiRequest) -> None:
+        if self._started.done():
+            refuse_transition(connection, "InitError")
+            return
+        reply = reply_from_error(request)
+        connection.respond(202, JSON, OK)
+        self._started.set_result(InitDone(reply.error_type, reply.payload))
+
+    def _cut_off(self, request: ApiRequest) -> None:
+        """A streamed answer that broke off is an error at once; any other the runtime may still send again."""
+        match, invocation = _ANSWER.fullmatch(request.path), self._invocation
+        if match is None or invocation is None or not invocation.running or match[1] != invocation.request_id:
+            return
+        if request.headers.get(RESPONSE_MODE) == "streaming":
+            kind = "Runtime.TruncatedResponse"
+            invocation.reply.set_result(Reply(document(kind, "Response was truncated."), kind))
+
+
+def refuse(connection: ApiConnection, status: int, message: str, kind: str) -> None:
+    connection.respond(status, JSON, document(kind, message) + b"\n")
+
+
+def refuse_transition(connection: ApiConnection, wanted: str) -> None:
+    """The call is not one that the runtime may make in its present state."""
+    refuse(
+        connection,
+        403,
+        f"State transition to {wanted} failed for runtime. Error: not allowed",
+        "InvalidStateTransition",
+    )

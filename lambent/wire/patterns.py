@@ -12,8 +12,8 @@ _CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": _SPACES, r"\p{Zs}": _SPA
 
 
 @cache
-def matcher(pattern: str) -> Callable[[str], bool] | None:
-    """A test whether the whole of a text matches, or None for a pattern that cannot be said in Python."""
+def matcher(pattern: str) -> Callable[[str], object] | None:
+    """Matches the whole of a text (a match or None); itself None for a pattern that cannot be said in Python."""
     unicode = r"\p{" in pattern
     translated = pattern
     for java, python in _CLASSES.items():
@@ -26,5 +26,4 @@ def matcher(pattern: str) -> Callable[[str], bool] | None:
             compiled = re.compile(translated, re.NOFLAG if unicode else re.ASCII)
     except re.error:
         return None
-    fullmatch = compiled.fullmatch
-    return lambda text: fullmatch(text) is not None
+    return compiled.fullmatch

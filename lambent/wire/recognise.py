@@ -18,17 +18,27 @@ class Sender(NamedTuple):
     access_key: str
     region: str
     scope: str
+    account: str = ""  # the access key, if it is an account id
 
 
 NOBODY = Sender("", "", "")
+# Senders by the part of their header that changes once a day. Forgotten all at once when there are many.
+_SEEN: dict[str, Sender] = {}
+_MOST_SEEN = 1000
 
 
 def sender(request: Request) -> Sender:
     """The sender that the Authorization header or a presigned query names."""
     header = request.headers.get("authorization", "")
+    credential = header[: header.find(",")]
+    known = _SEEN.get(credential)
+    if known is not None:
+        return known
     if header.startswith("AWS4-"):
-        _, _, credential = header.partition("Credential=")
-        return _from_credential(credential.partition(",")[0])
+        if len(_SEEN) >= _MOST_SEEN:
+            _SEEN.clear()
+        found = _SEEN[credential] = _from_credential(credential.partition("Credential=")[2])
+        return found
     if header.startswith("AWS "):  # signature version 2, which old S3 tools still make
         return Sender(header[4:].partition(":")[0], "", "s3")
     if "X-Amz-Credential=" in request.query:
@@ -38,12 +48,11 @@ def sender(request: Request) -> Sender:
 
 def _from_credential(credential: str) -> Sender:
     """From `key/date/region/service/aws4_request`; version 4A leaves the region out."""
-    parts = credential.strip().split("/")
-    if len(parts) >= 5:
-        return Sender(parts[0], parts[2], parts[3])
-    if len(parts) == 4:
-        return Sender(parts[0], "", parts[2])
-    return Sender(parts[0], "", "")
+    key, *scope = credential.strip().split("/")
+    account = key if len(key) == 12 and key.isascii() and key.isdigit() else ""
+    if len(scope) >= 4:
+        return Sender(key, scope[1], scope[2], account)
+    return Sender(key, "", scope[1] if len(scope) == 3 else "", account)
 
 
 def service(request: Request, scope: str) -> str:

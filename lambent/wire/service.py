@@ -1,15 +1,24 @@
 """One service, loaded: its routes, its operations compiled at first use, its errors."""
 
+import msgspec
+
 from lambent.errors import AwsError
-from lambent.wire import recognise, shapes
+from lambent.wire import aws_chunked, query, recognise, shapes, sqs_query
 from lambent.wire.constraints import Constraints
 from lambent.wire.failures import error_models, failure
-from lambent.wire.faults import method_not_allowed, unknown_operation
+from lambent.wire.faults import method_not_allowed, unknown_action, unknown_operation
 from lambent.wire.http import Request, Response
 from lambent.wire.protocols import CODECS, Codec, Operation
 from lambent.wire.query import Query
-from lambent.wire.routes import Match, Routes
+from lambent.wire.routes import Routes
 from lambent.wire.services import profile
+
+NO_QUERY: Query = {}
+
+
+# What a request asks for, and where its parameters are: the path's labels, the query, and the request. That may differ
+# from the one that came in: a bucket moved from the host to the path, a body put together from signed chunks.
+Located = tuple[Operation, list[str], Query, Request]
 
 
 class Service:
@@ -24,20 +33,45 @@ class Service:
         self._errors = error_models(self.model)
         self._operations: dict[tuple[str, str], Operation] = {}
         self._codecs: dict[str, Codec] = {}
+        self._models: dict[str, shapes.Model] = {}
         self._routes: Routes | None = None
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name}: {', '.join(self.protocols)}; {len(self._operations)} operations compiled>"
 
     def protocol(self, request: Request) -> str:
         """The protocol in which a request came."""
         return self.protocols[0] if len(self.protocols) == 1 else recognise.protocol(request, self.protocols)
 
-    def route(self, request: Request, query: Query) -> Match:
-        """The operation that a REST request names, and the labels in its path."""
+    def locate(self, request: Request) -> Located:
+        """The operation that a request names. Raises UnknownOperationException or the protocol's word for it."""
+        protocol = self.protocol(request)
+        if protocol.startswith("rest"):
+            return self._route(request, protocol)
+        return self.operation(self._named(request, protocol), protocol), [], NO_QUERY, request
+
+    def _named(self, request: Request, protocol: str) -> str:
+        """The operation that an RPC request names in a header, its path or its form."""
+        if protocol == "json":
+            return request.headers.get("x-amz-target", "").rpartition(".")[2]
+        if protocol == "query":
+            form = recognise.form_of(request)
+            action = form.get("Action", [""])[0]
+            if action not in self.model.operation_documents:
+                raise unknown_action(action, form.get("Version", [self.profile.version])[0])
+            return action
+        return recognise.cbor_operation(request.path)
+
+    def _route(self, request: Request, protocol: str) -> Located:
         if self._routes is None:
             self._routes = Routes(self.model)
-        found = self._routes.match(request.method, request.path, query, request.headers)
+        if self.name == "s3":
+            request = _plain_s3(request)
+        pairs = query.parse(request.query) if request.query else NO_QUERY
+        found = self._routes.match(request.method, request.path, pairs, request.headers)
         if found is None:
             raise method_not_allowed() if self.name == "s3" else unknown_operation()
-        return found
+        return self.operation(found[0], protocol), found[1], pairs, request
 
     def operation(self, name: str, protocol: str) -> Operation:
         """The operation compiled for a protocol. Raises UnknownOperationException."""
@@ -49,10 +83,17 @@ class Service:
         return found
 
     def _compile(self, name: str, protocol: str) -> Operation:
-        model = self.model.operation(name)
+        model = self._model_for(protocol).operation(name)
         codec = self.codec(protocol)
         check = self._constraints.of(model, prefix_body=self.profile.input_prefix)
-        return Operation(model, protocol, codec.reader(model), check, codec.writer(model))
+        return Operation(name, model, protocol, codec.reader(model), check, codec.writer(model))
+
+    def _model_for(self, protocol: str) -> shapes.Model:
+        if self.name != "sqs" or protocol != "query":
+            return self.model
+        if protocol not in self._models:
+            self._models[protocol] = shapes.Model(self.name, sqs_query.with_names(shapes.document(self.name)))
+        return self._models[protocol]
 
     def codec(self, protocol: str) -> Codec:
         if protocol not in self._codecs:
@@ -61,8 +102,16 @@ class Service:
 
     def validation_code(self, operation: Operation) -> str:
         """The code with which this service answers a broken constraint; its newer operations all say the same."""
-        code = self.profile.validation
-        return "ValidationException" if code and "ValidationException" in operation.model.error_names else code
+        newer = "ValidationException" in operation.model.error_names
+        return "ValidationException" if newer else self.profile.validation
 
     def render_failure(self, error: AwsError, protocol: str, request_id: str) -> Response:
         return self.codec(protocol).render_failure(failure(error, self._errors.get(error.code)), request_id)
+
+
+def _plain_s3(request: Request) -> Request:
+    """The request in path style, its body without the framing of signed chunks."""
+    bucket = recognise.bucket_in_host(request)
+    if bucket:
+        request = msgspec.structs.replace(request, path=f"/{bucket}{request.path}")
+    return aws_chunked.plain(request) if aws_chunked.is_chunked(request) else request

@@ -15,8 +15,25 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     validation: str = "ValidationException"  # code of a broken constraint; "" leaves constraints to the handlers
     input_prefix: bool = False  # the body's members are named "createRestApiInput.name" in sentences
     type_prefix: str = ""  # before the shape's name in __type
+    query_codes: dict[str, str] = {}  # codes of the query protocol that the model no longer has, by shape name
     blob_type: str = "application/octet-stream"  # Content-Type of a blob answer for which the model binds none
 
+
+_SQS = "AWS.SimpleQueueService."
+# From the model of 2012 in its query form (botocore before 1.29.127); what is not here kept its name.
+_SQS_CODES = {
+    "BatchEntryIdsNotDistinct": f"{_SQS}BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong": f"{_SQS}BatchRequestTooLong",
+    "EmptyBatchRequest": f"{_SQS}EmptyBatchRequest",
+    "InvalidBatchEntryId": f"{_SQS}InvalidBatchEntryId",
+    "MessageNotInflight": f"{_SQS}MessageNotInflight",
+    "PurgeQueueInProgress": f"{_SQS}PurgeQueueInProgress",
+    "QueueDeletedRecently": f"{_SQS}QueueDeletedRecently",
+    "QueueDoesNotExist": f"{_SQS}NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    "TooManyEntriesInBatchRequest": f"{_SQS}TooManyEntriesInBatchRequest",
+    "UnsupportedOperation": f"{_SQS}UnsupportedOperation",
+}
 
 PROFILES: tuple[Profile, ...] = (
     Profile(service="lambda", scope="lambda", blob_type="application/json"),
@@ -29,6 +46,7 @@ PROFILES: tuple[Profile, ...] = (
         more_protocols=("query",),
         validation="MissingParameter",
         type_prefix="com.amazonaws.sqs#",
+        query_codes=_SQS_CODES,
     ),
     Profile(service="sns", scope="sns", version="2010-03-31", validation="ValidationError"),
     Profile(service="s3", scope="s3", namespace="http://s3.amazonaws.com/doc/2006-03-01/", validation=""),
@@ -54,6 +72,7 @@ PROFILES: tuple[Profile, ...] = (
         target="GraniteServiceVersion20100801",
         version="2010-08-01",
         validation="ValidationError",
+        type_prefix="com.amazonaws.cloudwatch#",
     ),
     Profile(service="sts", scope="sts", version="2011-06-15", validation="ValidationError"),
     Profile(service="apigateway", scope="apigateway", input_prefix=True),
@@ -74,3 +93,38 @@ BY_VERSION = {profile.version: profile.service for profile in PROFILES if profil
 def profile(service: str) -> Profile:
     """The habits of a service; the usual ones for a service that the table does not name."""
     return _BY_SERVICE.get(service) or Profile(service=service, scope=service)
+
+
+# Namespaces of errors that come from AWS's common front end and not from a service's model.
+CORAL_TYPES = {
+    "SerializationException": "com.amazon.coral.service#",
+    "UnknownOperationException": "com.amazon.coral.service#",
+    "ValidationException": "com.amazon.coral.validate#",
+}
+
+# The outermost element of S3's answers; botocore's model leaves it out, and some SDKs look at it.
+S3_ROOTS = {
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "CreateSession": "CreateSessionResult",
+    "DeleteObjects": "DeleteResult",
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
+    "GetBucketAcl": "AccessControlPolicy",
+    "GetBucketCors": "CORSConfiguration",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketLogging": "BucketLoggingStatus",
+    "GetBucketRequestPayment": "RequestPaymentConfiguration",
+    "GetBucketTagging": "Tagging",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetBucketWebsite": "WebsiteConfiguration",
+    "GetObjectAcl": "AccessControlPolicy",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "GetObjectTagging": "Tagging",
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListDirectoryBuckets": "ListAllMyDirectoryBucketsResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListObjectVersions": "ListVersionsResult",
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListParts": "ListPartsResult",
+}

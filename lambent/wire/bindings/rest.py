@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lambent.errors import LambentError
+from lambent.wire import eventstream
 from lambent.wire.bindings import Reader, Writer
 from lambent.wire.faults import malformed
 from lambent.wire.formats import Convert, Format, text
@@ -28,13 +29,15 @@ def reader(operation: OperationModel, form: Format) -> Reader:
     if shape is None:
         return lambda request, labels, query: {}
     by_label = {bound.wire: bound for bound in _at(shape, "uri", text.decoder)}
-    path = [by_label[name] for name in re.findall(r"\{([^}+]+)\+?\}", operation.uri)]
+    path = [(by_label[name].member, by_label[name].convert) for name in re.findall(r"\{([^}+]+)\+?\}", operation.uri)]
     from_query = _query_reader(shape)
     from_headers = _header_reader(shape)
     from_body = _body_reader(shape, form)
 
     def read(request: Request, labels: list[str], query: Query) -> dict[str, Any]:
-        parameters = {bound.member: bound.convert(value) for bound, value in zip(path, labels, strict=True)}
+        parameters: dict[str, Any] = {}
+        for (member, convert), value in zip(path, labels, strict=True):
+            parameters[member] = convert(value)
         if query:
             from_query(query, parameters)
         from_headers(request.headers, parameters)
@@ -140,14 +143,14 @@ def _utf8(body: bytes) -> str:
         raise malformed("The body is not valid UTF-8") from None
 
 
-def writer(operation: OperationModel, form: Format, id_header: str, blob_type: str, root: str) -> Writer:
+def writer(operation: OperationModel, form: Format, id_headers: tuple[str, ...], blob_type: str, root: str) -> Writer:
     """Compiles the way from the operation's result to a response."""
     write = parts_writer(operation.output, form, blob_type, root)
     default_status = operation.success_status
     bodiless = operation.method == "HEAD"
 
     def respond(result: dict[str, Any], request_id: str) -> Response:
-        headers = [(id_header, request_id)]
+        headers = [(name, request_id) for name in id_headers]
         status, body = write(result, headers)
         status = status or default_status
         if bodiless or status == 204:
@@ -208,6 +211,8 @@ def _body_writer(shape: Shape, form: Format, blob_type: str, root: str) -> BodyW
     if payload is None:
         return _whole_body_writer(shape, form, root)
     ref = shape.members[payload]
+    if ref.traits.get("eventstream"):
+        return _event_writer(payload, eventstream.Events(ref, form))
     if ref.type in ("blob", "string"):
         return _raw_writer(payload, blob_type if ref.type == "blob" else "text/plain")
     encode = form.encode_body(ref, ref.wire_name(ref.name))
@@ -239,5 +244,14 @@ def _raw_writer(payload: str, content_type: str) -> BodyWriter:
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", content_type))
         return body.encode() if isinstance(body, str) else body
+
+    return write
+
+
+def _event_writer(payload: str, events: eventstream.Events) -> BodyWriter:
+    def write(values: dict[str, Any], headers: list[tuple[str, str]]) -> Any:
+        if not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", eventstream.CONTENT_TYPE))
+        return events.stream(values.get(payload))
 
     return write

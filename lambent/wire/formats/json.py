@@ -112,6 +112,9 @@ class JsonFormat(TreeFormat):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed(f"Could not parse request body into json: {error}") from None
 
+    def dump(self, tree: Any) -> bytes:
+        return msgspec.json.encode(tree)
+
     def encode_body(self, shape: Shape, root: str) -> Callable[[Any], bytes]:
         encode, dump = self.encoder(shape), msgspec.json.encode
         return lambda value: dump(encode(value))

@@ -1,7 +1,7 @@
 """What JSON and CBOR have in common: trees of maps and lists, in which only the scalars differ."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from lambent.errors import LambentError
 from lambent.wire.faults import malformed, wrong_type
@@ -9,6 +9,7 @@ from lambent.wire.formats import Convert
 from lambent.wire.shapes import Shape
 
 Factory = Callable[[Shape], Convert]
+T = TypeVar("T")
 
 
 class TreeFormat:
@@ -117,11 +118,11 @@ class TreeFormat:
         return encode
 
 
-def later(make: Callable[[], Convert]) -> Callable[[], Convert]:
+def later(make: Callable[[], T]) -> Callable[[], T]:
     """A function compiled at its first use: lists and maps may lead back to the shape that holds them."""
-    made: list[Convert] = []
+    made: list[T] = []
 
-    def get() -> Convert:
+    def get() -> T:
         if not made:
             made.append(make())
         return made[0]

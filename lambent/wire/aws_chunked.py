@@ -1,0 +1,57 @@
+"""Bodies that S3's clients sign piece by piece (`aws-chunked`), turned into the plain bodies that they stand for."""
+
+import msgspec
+
+from lambent.wire.faults import incomplete
+from lambent.wire.http import Request
+
+
+def is_chunked(request: Request) -> bool:
+    return request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or "aws-chunked" in (
+        request.headers.get("content-encoding", "")
+    )
+
+
+def plain(request: Request) -> Request:
+    """The request as if it had been sent whole: its body, with the trailing headers among the others."""
+    body, trailers = decode(request.body)
+    said = request.headers.get("x-amz-decoded-content-length")
+    if said is not None and said != str(len(body)):
+        raise incomplete("You did not provide the number of bytes specified by the Content-Length HTTP header.")
+    headers = {**request.headers, **trailers, "content-length": str(len(body))}
+    encoding = _without_chunked(headers.pop("content-encoding", ""))
+    if encoding:
+        headers["content-encoding"] = encoding
+    return msgspec.structs.replace(request, headers=headers, body=body)
+
+
+def decode(body: bytes) -> tuple[bytes, dict[str, str]]:
+    """The data of all chunks, and the trailing headers. Signatures of chunks are not looked at."""
+    pieces: list[bytes] = []
+    at = 0
+    while True:
+        size, at = _size(body, at)
+        if size == 0:
+            return b"".join(pieces), _trailers(body[at:])
+        if body[at + size : at + size + 2] != b"\r\n":
+            raise incomplete("The request body terminated unexpectedly")
+        pieces.append(body[at : at + size])
+        at += size + 2
+
+
+def _size(body: bytes, at: int) -> tuple[int, int]:
+    """A chunk's size, and where its data begins."""
+    end = body.find(b"\r\n", at)
+    digits = body[at:end].partition(b";")[0].strip()
+    if end < 0 or not 0 < len(digits) <= 16 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
+        raise incomplete("The request body terminated unexpectedly")
+    return int(digits, 16), end + 2
+
+
+def _trailers(tail: bytes) -> dict[str, str]:
+    lines = (line.partition(b":") for line in tail.split(b"\r\n") if b":" in line)
+    return {name.decode("latin-1").strip().lower(): value.decode("latin-1").strip() for name, _, value in lines}
+
+
+def _without_chunked(encoding: str) -> str:
+    return ",".join(part.strip() for part in encoding.split(",") if part.strip() not in ("", "aws-chunked"))

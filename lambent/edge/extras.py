@@ -56,7 +56,10 @@ class Extras:
         raise ResourceNotFound(f"There is nothing at {path}: see /_lambent/status, /_lambent/logs/FUNCTION.")
 
     def _logs(self, function: str, query: dict[str, list[str]]) -> Response:
-        account, region = query.get("account", [self.settings.account])[0], query.get("region", [self.settings.region])[0]
+        account, region = (
+            query.get("account", [self.settings.account])[0],
+            query.get("region", [self.settings.region])[0],
+        )
         if not self.exists(account, region, function):
             raise ResourceNotFound(f"Function not found: arn:aws:lambda:{region}:{account}:function:{function}")
         since, limit = _number(query, "since", 0.0), int(_number(query, "limit", 1000))

@@ -1,6 +1,6 @@
 """The HTTP/1.1 listener: a bare asyncio protocol on httptools, for uvloop or any other loop.
 
-No framework stands here on purpose: on the way of every invocation one costs a factor of five (benchmarks/http.py).
+No framework stands here on purpose: on the way of every invocation one costs a factor of five (benchmarks/edge.py).
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 import email.utils
 import http
 import json
-from enum import Enum
+from typing import Final, Literal
 
 import msgspec
 
@@ -11,18 +11,19 @@ from lambent.edge.http_exchange import Exchange, Refusal
 from lambent.wire.http import Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_REASONS = {status.value: status.phrase for status in http.HTTPStatus}
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in http.HTTPStatus if status >= 200}
 # Framing is the edge's own: what a handler says of it is read below, never copied. (Response splitting, smuggling.)
-_OWN = frozenset(("connection", "content-length", "transfer-encoding", "keep-alive"))
+_BODILESS = frozenset((204, 304))
+_OWN = frozenset(("connection", "content-length", "date", "keep-alive", "transfer-encoding"))
 
 
-class Framing(Enum):
-    """How the client knows where the body ends."""
-
-    NONE = "none"  # HEAD, 204, 304: there is no body
-    LENGTH = "length"
-    CHUNKED = "chunked"
-    CLOSE = "close"  # HTTP/1.0 and no length known
+# How the client knows where the body ends; BARE is the answer to HEAD, 204 and 304, which have none, and CLOSE what is
+# left for HTTP/1.0 when no length is known.
+Framing = Literal["bare", "length", "chunked", "close"]
+BARE: Final = "bare"
+LENGTH: Final = "length"
+CHUNKED: Final = "chunked"
+CLOSE: Final = "close"
 
 
 class Answer(msgspec.Struct):
@@ -40,25 +41,28 @@ def compose(response: Response, exchange: Exchange, *, closing: bool, date: str)
     Raises ValueError for a status or header that HTTP cannot carry.
     """
     status, body = response.status, response.body
-    if not 200 <= status <= 999:
-        raise ValueError(f"a handler answered with status {status}")
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
+    lines = [_STATUS.get(status) or _status_line(status)]
     declared: str | None = None
     dated = False
     for name, value in response.headers:
         lower = name.lower()
         if lower not in _OWN:
             lines.append(f"{name}: {value}")
-            dated = dated or lower == "date"
+        elif lower == "date":
+            lines.append(f"{name}: {value}")
+            dated = True
         elif lower == "content-length":
             declared = value
         elif lower == "connection" and value.lower() == "close":
             closing = True
     if not dated:
-        lines.append(f"Date: {date}")
+        lines.append(date)
     framing, length = _frame(response, exchange, declared)
-    keep_alive = exchange.keep_alive and not closing and framing is not Framing.CLOSE
-    _add_framing(lines, framing, length, bare=status in (204, 304))
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    elif framing == CHUNKED:
+        lines.append("Transfer-Encoding: chunked")
+    keep_alive = exchange.keep_alive and not closing and framing != CLOSE
     if not keep_alive:
         lines.append("Connection: close")
     elif not exchange.http11:
@@ -66,29 +70,26 @@ def compose(response: Response, exchange: Exchange, *, closing: bool, date: str)
     return Answer(_encode(lines), framing, keep_alive, None if isinstance(body, bytes) else length)
 
 
+def _status_line(status: int) -> str:
+    if not 200 <= status <= 999:
+        raise ValueError(f"a handler answered with status {status}")
+    return f"HTTP/1.1 {status} "
+
+
 def _frame(response: Response, exchange: Exchange, declared: str | None) -> tuple[Framing, int | None]:
     """The framing, and the length to declare."""
     body = response.body
+    if isinstance(body, bytes) and response.status not in _BODILESS and exchange.request.method != "HEAD":
+        return LENGTH, len(body)
     known = int(declared) if declared is not None and declared.isdecimal() else None
-    if response.status in (204, 304):
-        return Framing.NONE, None
+    if response.status in _BODILESS:
+        return BARE, None
     if exchange.request.method == "HEAD":
         # A handler may tell the length of what a GET would bring without making it.
-        return Framing.NONE, known if known is not None or not isinstance(body, bytes) else len(body)
-    if isinstance(body, bytes):
-        return Framing.LENGTH, len(body)
+        return BARE, known if known is not None or not isinstance(body, bytes) else len(body)
     if known is not None:
-        return Framing.LENGTH, known
-    return (Framing.CHUNKED if exchange.http11 else Framing.CLOSE), None
-
-
-def _add_framing(lines: list[str], framing: Framing, length: int | None, *, bare: bool) -> None:
-    if bare:
-        return
-    if length is not None:
-        lines.append(f"Content-Length: {length}")
-    elif framing is Framing.CHUNKED:
-        lines.append("Transfer-Encoding: chunked")
+        return LENGTH, known
+    return (CHUNKED if exchange.http11 else CLOSE), None
 
 
 def _encode(lines: list[str]) -> bytes:
@@ -111,6 +112,6 @@ def internal_error() -> Response:
     return refusal_response(Refusal(500, "ServiceException", "The service encountered an internal error."))
 
 
-def http_date(epoch: float) -> str:
-    """`epoch` (seconds) as HTTP writes dates."""
-    return email.utils.formatdate(epoch, usegmt=True)
+def date_line(epoch: float) -> str:
+    """The Date header for `epoch` seconds."""
+    return f"Date: {email.utils.formatdate(epoch, usegmt=True)}"

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from lambent.edge.http_answer import Answer, Framing, compose, internal_error
+from lambent.edge.http_answer import BARE, CLOSE, Answer, compose, internal_error
 from lambent.edge.http_exchange import Exchange
 from lambent.edge.http_state import ListenerState
 from lambent.edge.http_stream import Sink, send_stream
@@ -21,6 +21,7 @@ class Link(Sink, Protocol):
     at_end: bool  # the client has ended its side
 
     def on_leaving(self, task: asyncio.Task[None] | None) -> bool: ...
+    def send(self, head: bytes, body: bytes) -> None: ...
     def finish(self, keep_alive: bool) -> None: ...
     def abort(self) -> None: ...
 
@@ -29,47 +30,44 @@ async def answer_exchange(link: Link, exchange: Exchange) -> None:
     """Run the handler and send its answer, or drop it if the client has left; then let the connection go on."""
     keep_alive = False
     try:
-        response = await _ask_handler(link, exchange)
-        if not link.gone:
-            keep_alive = await _send(link, exchange, response)
-        else:
+        try:
+            response = await link.shared.handler(exchange.request)
+        except (Exception, asyncio.CancelledError) as error:
+            response = _failed(exchange, error)
+        if link.gone:
             await _drop(response.body)
+        else:
+            answer, sent = _compose(link.shared, exchange, response)
+            if sent is not response:
+                await _drop(getattr(response, "body", b""))  # a handler may have answered with anything
+            body = sent.body
+            if isinstance(body, bytes):
+                link.send(answer.head, b"" if answer.framing == BARE else body)
+                keep_alive = answer.keep_alive
+            else:
+                keep_alive = await _send_stream(link, answer, body) and answer.keep_alive
     except asyncio.CancelledError:
-        link.abort()  # the server stops, or a handler let its own cancellation out: there will be no answer
+        link.abort()  # the server stops, and there will be no answer
         raise
     finally:
         link.finish(keep_alive)
 
 
-async def _ask_handler(link: Link, exchange: Exchange) -> Response:
-    request = exchange.request
-    try:
-        return await link.shared.handler(request)
-    except asyncio.CancelledError:
-        if _is_cancelled():
-            raise
-        _log.exception("the handler of %s %s let out the cancellation of something else", request.method, request.path)
-        return internal_error()
-    except Exception:
-        _log.exception("the handler of %s %s failed", request.method, request.path)
-        return internal_error()
+def _failed(exchange: Exchange, error: BaseException) -> Response:
+    """The answer to a handler's mistake, which is logged here and nowhere else. Our own cancellation passes on."""
+    if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+        raise error
+    _log.error("the handler of %s %s failed", exchange.request.method, exchange.request.path, exc_info=error)
+    return internal_error()
 
 
-async def _send(link: Link, exchange: Exchange, response: Response) -> bool:
-    """Send `response`; says whether the connection can be used further."""
-    shared = link.shared
+def _compose(shared: ListenerState, exchange: Exchange, response: Response) -> tuple[Answer, Response]:
+    """The answer's head; to a response that HTTP cannot carry, that of an error."""
     try:
-        answer = compose(response, exchange, closing=shared.draining, date=shared.date)
-    except (ValueError, TypeError, AttributeError):  # a header that is no text, or breaks its line
-        _log.exception("the answer to %s %s cannot be sent", exchange.request.method, exchange.request.path)
-        await _drop(response.body)
-        response = internal_error()
-        answer = compose(response, exchange, closing=shared.draining, date=shared.date)
-    body = response.body
-    if not isinstance(body, bytes):
-        return await _send_stream(link, answer, body) and answer.keep_alive
-    link.write([answer.head, body] if answer.framing is not Framing.NONE else [answer.head])
-    return answer.keep_alive
+        return compose(response, exchange, closing=shared.draining, date=shared.date), response
+    except (ValueError, TypeError, AttributeError) as error:  # a header that is no text, or breaks its line
+        instead = _failed(exchange, error)
+        return compose(instead, exchange, closing=shared.draining, date=shared.date), instead
 
 
 async def _send_stream(link: Link, answer: Answer, body: AsyncIterator[bytes]) -> bool:
@@ -77,12 +75,12 @@ async def _send_stream(link: Link, answer: Answer, body: AsyncIterator[bytes]) -
     complete = False
     try:
         if not link.at_end:
-            link.write([answer.head])
-            complete = answer.framing is Framing.NONE or await _stream_until_left(link, answer, body)
+            link.send(answer.head, b"")
+            complete = answer.framing == BARE or await _stream_until_left(link, answer, body)
     except Exception:
         _log.exception("a streamed answer broke off")
         # Without a length or chunks only a reset can tell the client that the body is not complete.
-        if answer.framing is Framing.CLOSE:
+        if answer.framing == CLOSE:
             link.abort()
     finally:
         await _drop(body)

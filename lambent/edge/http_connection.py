@@ -9,12 +9,13 @@ from lambent.edge.http_answer import CONTINUE, compose, refusal_response
 from lambent.edge.http_answering import answer_exchange
 from lambent.edge.http_exchange import Exchange, Refusal
 from lambent.edge.http_limits import Verdict, Wait
-from lambent.edge.http_reader import Phase, RequestReader
+from lambent.edge.http_reader import BODY, HEAD, RequestReader
 from lambent.edge.http_state import ListenerState
 from lambent.wire.http import Request
 
 _SLICE = 16_384  # bytes parsed between two looks at the limits
 _JOIN = 16_384  # a body below this is copied behind its head: cheaper than one more buffer on the way to the kernel
+_NAME = "answer"  # of every task: making up a new one for each request takes time
 _NOBODY = Exchange(Request("GET", "/", "", {}, b""), keep_alive=False, http11=True)
 
 
@@ -168,7 +169,7 @@ class HttpConnection(asyncio.Protocol):
         """Say no, and read on for a while: closing on unread bytes would reset the connection and lose the answer."""
         response = refusal_response(refusal)
         answer = compose(response, _NOBODY, closing=True, date=self.shared.date)
-        self.write([answer.head, cast(bytes, response.body)])
+        self.send(answer.head, cast(bytes, response.body))
         self._ending = self._lingering = True
         self._unread = None
         if self.at_end or self._transport.is_closing():
@@ -189,11 +190,15 @@ class HttpConnection(asyncio.Protocol):
 
     # Writing, for what answers
 
-    def write(self, parts: list[bytes]) -> None:
-        if sum(map(len, parts)) <= _JOIN:
-            self._transport.write(b"".join(parts))
+    def send(self, head: bytes, body: bytes) -> None:
+        """Send a head, with its body if that is short in the same write."""
+        if len(body) <= _JOIN:
+            self._transport.write(head + body)
         else:
-            self._transport.writelines(parts)
+            self._transport.writelines((head, body))
+
+    def write(self, parts: list[bytes]) -> None:
+        self._transport.writelines(parts)
 
     async def writable(self) -> None:
         """Wait until the client takes more, or has left."""
@@ -221,9 +226,9 @@ class HttpConnection(asyncio.Protocol):
             return Wait.CLIENT, reader.begun, unsent
         if self.busy:
             return Wait.HANDLER, reader.begun, 0
-        if reader.phase is Phase.BODY:
+        if reader.phase == BODY:
             return Wait.BODY, reader.begun, reader.size >> 10
-        if reader.phase is Phase.HEAD:
+        if reader.phase == HEAD:
             return Wait.HEAD, reader.begun, 0
         return (Wait.IDLE if reader.begun else Wait.FIRST), reader.begun, 0
 
@@ -237,7 +242,7 @@ class HttpConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Leave at once if nothing is owed; a request of which the head has come is still served."""
-        owed = self.busy or self._reader.ready or self._reader.phase is Phase.BODY or self._unread is not None
+        owed = self.busy or self._reader.ready or self._reader.phase == BODY or self._unread is not None
         if not owed and not self._lingering:
             self.end()
 
@@ -246,11 +251,11 @@ if sys.version_info >= (3, 12):
 
     def _begin(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Run `work` until it waits for something, without a turn of the loop."""
-        return asyncio.Task(work, loop=loop, eager_start=True)
+        return asyncio.Task(work, loop=loop, name=_NAME, eager_start=True)
 
 else:
 
     def _begin(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Run `work` at the loop's next turn: before 3.12 no task can be started at once, and without one
         `asyncio.timeout` and everything else that asks for the current task would fail in a handler."""
-        return loop.create_task(work)
+        return asyncio.Task(work, loop=loop, name=_NAME)

@@ -4,9 +4,9 @@ import msgspec
 
 from lambent.wire.http import Request
 
-# Header names and methods repeat for ever, so each spelling is decoded once. The bound keeps a client that invents
+# Header names repeat for ever, so each spelling is decoded once. The bound keeps a client that invents
 # names from filling memory.
-_NAMES: dict[bytes, str] = {}
+NAMES: dict[bytes, str] = {}
 _NAMES_KEPT = 1024
 
 
@@ -33,14 +33,12 @@ def malformed(message: str) -> Refusal:
     return Refusal(400, "BadRequestException", message)
 
 
-def word(raw: bytes) -> str:
-    """A header name in lower case."""
-    known = _NAMES.get(raw)
-    if known is None:
-        known = raw.decode("latin-1").lower()
-        if len(_NAMES) < _NAMES_KEPT and len(raw) <= 64:
-            _NAMES[raw] = known
-    return known
+def learn_name(raw: bytes) -> str:
+    """A header name in lower case, kept in NAMES for the next time."""
+    name = raw.decode("latin-1").lower()
+    if len(NAMES) < _NAMES_KEPT and len(raw) <= 64:
+        NAMES[raw] = name
+    return name
 
 
 def split_target(target: bytes) -> tuple[str, str]:

@@ -1,11 +1,10 @@
 """Bytes to requests: what one connection sends, read strictly and within limits, without I/O and without a clock."""
 
 from collections import deque
-from enum import IntEnum
 
 import httptools
 
-from lambent.edge.http_exchange import Exchange, Refusal, malformed, split_target, word
+from lambent.edge.http_exchange import NAMES, Exchange, Refusal, learn_name, malformed, split_target
 from lambent.edge.http_limits import HttpLimits
 from lambent.wire.http import Request
 
@@ -13,12 +12,8 @@ _METHODS = {m.encode(): m for m in ("GET", "HEAD", "POST", "PUT", "DELETE", "PAT
 _UNUSUAL = frozenset(("expect", "transfer-encoding", "upgrade"))
 
 
-class Phase(IntEnum):
-    """Where in a message the reader stands."""
-
-    IDLE = 0
-    HEAD = 1
-    BODY = 2
+# Where in a message the reader stands. Not an Enum: looking one up costs as much as decoding a header.
+IDLE, HEAD, BODY = 0, 1, 2
 
 
 class RequestReader:
@@ -41,13 +36,13 @@ class RequestReader:
 
     def _reset(self) -> None:
         """Forget the message that was read, for the next."""
-        self.phase = Phase.IDLE
+        self.phase = IDLE
         self.size = 0  # of the body so far
         self._target, self._piece = b"", b""
         self._headers = {}
-        self._repeated: list[tuple[str, str]] = []
+        self._lines: list[tuple[bytes, bytes]] = []  # headers as they come; of the trailers, which are ignored, too
         self._body = None
-        self._head_size = self._barren = self._fruit = 0
+        self._barren = self._fruit = 0
         self._upgrade = False  # an offer to upgrade came, and a body that the parser overlooks
 
     def feed(self, data: bytes | memoryview) -> None:
@@ -84,40 +79,27 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         self._reset()
-        self.phase = Phase.HEAD
+        self.phase = HEAD
         self.begun += 1
 
     def on_url(self, part: bytes) -> None:
         self._target += part
-        self._head_size += len(part)
 
-    def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
-        self._head_size += len(raw_name) + len(raw_value) + 4
-        if self.phase is Phase.BODY:
-            # A trailer. Nobody here asks for one, and a header that comes after the checks must not count as one.
-            self._check_head_size()
-            return
-        name = word(raw_name)
-        value = raw_value.decode("latin-1").rstrip(" \t")
-        if name in self._headers:
-            self._repeated.append((name, value))
-        else:
-            self._headers[name] = value
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._lines.append((name, value))  # no more here: this is called a dozen times for each request
 
     def on_headers_complete(self) -> None:
-        self.phase = Phase.BODY
-        headers = self._headers
-        self._check_head_size()
-        if self._repeated:
-            self._join_repeated()
-        version = self._parser.get_http_version()
-        self._http11 = version == "1.1"
-        if not self._http11 and version != "1.0":
-            raise Refusal(505, "BadRequestException", f"HTTP/{version} is not spoken here; use HTTP/1.1.")
+        self.phase = BODY
+        headers = self._headers = self._take_headers()
+        parser = self._parser
+        raw_method = parser.get_method()
+        self._method = _METHODS.get(raw_method) or raw_method.decode()
+        # A connection that is kept without a word about it speaks HTTP/1.1; asking the parser takes longer.
+        self._http11 = True
+        if "connection" in headers or not parser.should_keep_alive():
+            self._check_version(parser.get_http_version())
         if self._http11 and "host" not in headers:
             raise malformed("The request has no Host header.")
-        raw_method = self._parser.get_method()
-        self._method = _METHODS.get(raw_method) or raw_method.decode()
         length = headers.get("content-length")
         if length is not None and int(length) > self._limits.body:
             raise self._too_large()
@@ -149,7 +131,7 @@ class RequestReader:
         self.waiting_bytes += len(body)
         self.finished = not keep_alive
         self.continue_due = False
-        self.phase, self.size, self._piece, self._body = Phase.IDLE, 0, b"", None
+        self.phase, self.size, self._piece, self._body = IDLE, 0, b"", None
 
     # The unusual
 
@@ -198,24 +180,33 @@ class RequestReader:
             self._fruit, self._barren = self.size, 0
             return
         self._barren += fed
-        # Some of these bytes may belong to the message before, hence the double limit; the exact one is checked below.
-        if self._barren > 2 * self._limits.head or len(self._headers) + len(self._repeated) > self._limits.headers:
+        # Some of these bytes may belong to the message before: hence the double limit. The exact one comes later.
+        if self._barren > 2 * self._limits.head or len(self._lines) > 2 * self._limits.headers:
             self.refuse(self._head_too_large())
 
-    def _check_head_size(self) -> None:
-        count = len(self._headers) + len(self._repeated)
-        if self._head_size > self._limits.head or count > self._limits.headers:
-            raise self._head_too_large()
+    def _check_version(self, version: str) -> None:
+        self._http11 = version == "1.1"
+        if not self._http11 and version != "1.0":
+            raise Refusal(505, "BadRequestException", f"HTTP/{version} is not spoken here; use HTTP/1.1.")
 
-    def _join_repeated(self) -> None:
-        # Joined once at the end: joining at each repetition would cost a hostile head its length squared.
-        values: dict[str, list[str]] = {}
-        for name, value in self._repeated:
-            values.setdefault(name, [self._headers[name]]).append(value)
-        if "host" in values:
-            raise malformed("The request has more than one Host header.")
-        for name, several in values.items():
-            self._headers[name] = ",".join(several)
+    def _take_headers(self) -> dict[str, str]:
+        """The headers by name; what came more than once is joined, but a second Host is refused (RFC 9112 3.2)."""
+        lines = self._lines
+        size = len(self._target) + 4 * len(lines)
+        headers: dict[str, str] = {}
+        repeated: list[tuple[str, str]] = []
+        for raw_name, raw_value in lines:
+            size += len(raw_name) + len(raw_value)
+            name = NAMES.get(raw_name) or learn_name(raw_name)
+            if name in headers:
+                repeated.append((name, raw_value.decode("latin-1").rstrip(" \t")))
+            else:
+                headers[name] = raw_value.decode("latin-1").rstrip(" \t")
+        if size > self._limits.head or len(lines) > self._limits.headers:
+            raise self._head_too_large()
+        if repeated:
+            _join(headers, repeated)
+        return headers
 
     def _head_too_large(self) -> Refusal:
         limits = self._limits
@@ -234,3 +225,14 @@ class _BodyOnly:
         self.on_body = reader.on_body
         self.on_header = reader.on_header
         self.on_message_complete = reader.on_message_complete
+
+
+def _join(headers: dict[str, str], repeated: list[tuple[str, str]]) -> None:
+    # Joined once at the end: joining at each repetition would cost a hostile head its length squared.
+    values: dict[str, list[str]] = {}
+    for name, value in repeated:
+        values.setdefault(name, [headers[name]]).append(value)
+    if "host" in values:
+        raise malformed("The request has more than one Host header.")
+    for name, several in values.items():
+        headers[name] = ",".join(several)

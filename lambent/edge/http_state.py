@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from lambent.clock import Clock
-from lambent.edge.http_answer import http_date
+from lambent.edge.http_answer import date_line
 from lambent.edge.http_limits import HttpLimits, Verdict, Wait, judge
 from lambent.wire.http import Request, Response
 
@@ -40,11 +40,11 @@ class ListenerState:
         self.running: set[asyncio.Task[None]] = set()
         self.draining = False
         self.changed = asyncio.Event()  # set when a connection or an abandoned task ended
-        self.date = http_date(clock.epoch())
+        self.date = date_line(clock.epoch())
 
     def tick(self) -> None:
         """Look at every connection once. No request pays for a timer: time passes for all of them here."""
-        self.date = http_date(self.clock.epoch())
+        self.date = date_line(self.clock.epoch())
         now = self.clock.monotonic()
         for connection in tuple(self.connections):
             self._look_at(connection, now)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from lambent.edge.http_answer import Answer, Framing
+from lambent.edge.http_answer import CHUNKED, Answer, Framing
 
 
 class Sink(Protocol):
@@ -36,9 +36,9 @@ async def send_stream(sink: Sink, body: AsyncIterator[bytes], answer: Answer) ->
             await sink.writable()
     if answer.length is not None and sent < answer.length:
         raise WrongLength(f"the body ended after {sent} of the declared {answer.length} bytes")
-    if answer.framing is Framing.CHUNKED and not sink.gone:
+    if answer.framing == CHUNKED and not sink.gone:
         sink.write([b"0\r\n\r\n"])
 
 
 def _wrap(piece: bytes, framing: Framing) -> list[bytes]:
-    return [b"%x\r\n" % len(piece), piece, b"\r\n"] if framing is Framing.CHUNKED else [piece]
+    return [b"%x\r\n" % len(piece), piece, b"\r\n"] if framing == CHUNKED else [piece]

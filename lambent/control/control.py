@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+from weakref import WeakValueDictionary
 
 from lambent.clock import Clock
 from lambent.control.blobs import CodeKeeper
@@ -22,8 +23,8 @@ _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # the kernel's word -> AWS'
 class Control:
     """The control plane's collaborators, and the deployments that go on in the background.
 
-    The only mutable state is `_tasks`: it holds each background task from its start to its end, because asyncio itself
-    keeps only weak references.
+    Mutable: `_tasks` holds each background task from its start to its end, because asyncio itself keeps only weak
+    references; `_turns` holds the lock of each function that somebody has a turn at, and forgets it afterwards.
     """
 
     def __init__(
@@ -49,9 +50,14 @@ class Control:
         self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
         self.blobs = CodeKeeper(functions, code, self.spawn, sleep)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return f"<Control {self.code.root.parent} with {len(self._tasks)} tasks>"
+
+    def turn(self, account: str, region: str, name: str) -> asyncio.Lock:
+        """Held while something of a function is read, judged and then changed, where the store cannot judge for us."""
+        return self._turns.setdefault((account, region, name), asyncio.Lock())
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` in the background."""

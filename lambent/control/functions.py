@@ -1,7 +1,6 @@
 """GetFunction, GetFunctionConfiguration, ListFunctions and DeleteFunction."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 
 from lambent.arns import FunctionRef, function_arn
@@ -67,7 +66,7 @@ def _read_marker(marker: str | None) -> tuple[str, str] | None:
         return None
     try:
         name, found, version = base64.b64decode(marker, altchars=b"-_", validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         found = ""
     if not found or not (version == LATEST or version.isdigit()):
         raise InvalidParameterValue("The Marker is not one that this operation has given.")

@@ -15,8 +15,9 @@ async def tag_resource(control: Control, call: Call) -> Document:
     tags = call.parameters["Tags"]
     if not tags:
         raise InvalidParameterValue("An error occurred and the request cannot be processed.")
-    rules.check_tags(control.functions.tags(ref.account, ref.region, ref.name) | tags)
-    await control.functions.put_tags(ref.account, ref.region, ref.name, tags)
+    async with control.turn(ref.account, ref.region, ref.name):
+        rules.check_tags(control.functions.tags(ref.account, ref.region, ref.name) | tags)
+        await control.functions.put_tags(ref.account, ref.region, ref.name, tags)
     await _move_revision(control, ref)
     return {}
 

@@ -35,20 +35,25 @@ async def publish_snapshot(
     With `pending` the version is still to be deployed, together with $LATEST, and its deployment is started. Raises
     PreconditionFailed if $LATEST is not what `latest` says any more.
     """
-    source = fingerprint(latest)
-    same = _published_from(control, latest, source)
-    if same is not None:
-        return same
-    rules.check_quota(control, latest.account, latest.region, latest.code_size)
+    async with control.turn(latest.account, latest.region, latest.name):
+        source = fingerprint(latest)
+        same = _published_from(control, latest, source)
+        if same is not None:
+            return same
+        rules.check_quota(control, latest.account, latest.region, latest.code_size)
+        snapshot = _snapshot(latest, source, description, pending)
+        published = await control.functions.publish(snapshot, None if pending else latest.revision)
+        if pending:
+            deployment.begin(control, published)
+        else:
+            await _move_revision(control, latest)
+        return published
+
+
+def _snapshot(latest: StoredVersion, source: str, description: str | None, pending: bool) -> StoredVersion:
     changes = {SOURCE: source} | ({} if description is None else {"Description": description})
     snapshot = replace(latest, revision=new_revision(), config=latest.config | changes)
-    snapshot = deployment.pending(snapshot) if pending else deployment.succeeded(snapshot)
-    published = await control.functions.publish(snapshot, None if pending else latest.revision)
-    if pending:
-        deployment.begin(control, published)
-    else:
-        await _move_revision(control, latest)
-    return published
+    return deployment.pending(snapshot) if pending else deployment.succeeded(snapshot)
 
 
 def _published_from(control: Control, latest: StoredVersion, source: str) -> StoredVersion | None:

@@ -65,8 +65,14 @@ class Client:
         raw = {"status_code": response.status, "headers": HeadersDict(response.headers), "body": response.body}
         parsed: dict[str, Any] = self._parser.parse(raw, model.output_shape)
         if response.status >= 300:
-            raise RefusedError(parsed)
+            raise RefusedError(self._with_members(parsed, raw))
+        parsed["ResponseMetadata"] = {"HTTPStatusCode": response.status}  # without the request's id, which differs
         return parsed
+
+    def _with_members(self, parsed: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any]:
+        """As botocore's clients do: the members that the model gives this error, besides Error."""
+        shape = MODEL.shape_for_error_code(parsed["Error"]["Code"])
+        return parsed | (self._parser.parse(raw, shape) if shape else {})
 
     async def create(self, name: str = "hello", **changes: Any) -> dict[str, Any]:
         """CreateFunction with everything that it must have; None takes a parameter away. Waits until it is settled."""

@@ -1,5 +1,6 @@
 """The database: sync reads by name, and writes that are on disk when they are answered."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from lambent.errors import StoreError
 from lambent.store import connection, migrations, queries
 from lambent.store.connection import Row
+from lambent.store.durable import sync_directory
 from lambent.store.lock import DirectoryLock
 from lambent.store.writer import QUEUE_UNITS, Writer
 
@@ -116,6 +118,8 @@ class Database:
 def _lock(directory: Path) -> DirectoryLock:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(PermissionError):  # one may use a directory without being able to read its parent
+            sync_directory(directory.resolve().parent)
         return DirectoryLock(directory)
     except OSError as error:
         raise StoreError(f"cannot use {directory} as the data directory: {error.strerror}") from error

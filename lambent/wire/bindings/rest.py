@@ -11,7 +11,7 @@ from lambent.wire.faults import malformed
 from lambent.wire.formats import Convert, Format, text
 from lambent.wire.formats.tree import in_body
 from lambent.wire.http import Request, Response
-from lambent.wire.query import Query
+from lambent.wire.query import Query, parse
 from lambent.wire.shapes import OperationModel, Shape
 
 
@@ -30,7 +30,8 @@ def reader(operation: OperationModel, form: Format) -> Reader:
         return lambda request, labels, query: {}
     by_label = {bound.wire: bound for bound in _at(shape, "uri", text.decoder)}
     path = [(by_label[name].member, by_label[name].convert) for name in re.findall(r"\{([^}+]+)\+?\}", operation.uri)]
-    from_query = _query_reader(shape)
+    fixed = parse(operation.uri.partition("?")[2])
+    from_query = _query_reader(shape, frozenset(fixed))
     from_headers = _header_reader(shape)
     from_body = _body_reader(shape, form)
 
@@ -56,11 +57,11 @@ def _at(shape: Shape, location: str, convert: Callable[[Shape], Convert]) -> lis
     ]
 
 
-def _query_reader(shape: Shape) -> Callable[[Query, dict[str, Any]], None]:
+def _query_reader(shape: Shape, fixed: frozenset[str]) -> Callable[[Query, dict[str, Any]], None]:
     bound = _at(shape, "querystring", _query_decoder)
     rest = [each for each in bound if shape.members[each.member].type == "map"]
     single = [each for each in bound if each not in rest]
-    known = {each.wire for each in single}
+    known = {each.wire for each in single} | fixed
 
     def read(query: Query, parameters: dict[str, Any]) -> None:
         for member, wire, convert in single:

@@ -99,13 +99,6 @@ class CodeStore:
             shutil.rmtree(path)
         return len(left)
 
-    def sweep(self, in_use: set[str]) -> int:
-        """At start, before anything is added or run: remove the packages that are not in use; how many there were."""
-        garbage = set(self.digests()) - in_use
-        for digest in garbage:
-            self.remove(digest)
-        return len(garbage)
-
     def digests(self) -> list[str]:
         """The digests of all packages."""
         return sorted(path.name for path in self.root.iterdir() if not path.name.startswith("."))

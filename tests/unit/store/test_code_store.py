@@ -248,15 +248,6 @@ async def test_a_removed_package_is_gone_and_can_be_added_again(code: CodeStore)
     assert await code.add(GOOD) == stored
 
 
-async def test_a_sweep_removes_what_nobody_uses(code: CodeStore) -> None:
-    used, unused = await code.add(GOOD), await code.add(make_zip(("b", "")))
-
-    assert code.sweep({used.digest, "never there"}) == 1
-
-    assert code.digests() == [used.digest]
-    assert code.get(unused.digest) is None
-
-
 async def test_usage_counts_every_package_once(code: CodeStore) -> None:
     assert code.usage() == CodeUsage(0, 0, 0)
     await code.add(GOOD)

@@ -42,6 +42,13 @@ class Endpoint:
         self._netloc, self._base = parts.netloc.rpartition("@")[2], parts.path
         self._credentials = credentials
 
+    def owner(self) -> dict[str, str]:
+        """Account and region as query parameters, for Lambent's own requests, as far as the credentials tell them."""
+        if not self._credentials:
+            return {}
+        key, region = self._credentials.access_key, self._credentials.region
+        return {"region": region} | ({"account": key} if key.isdigit() and len(key) == 12 else {})
+
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> http.client.HTTPResponse:
         """The response with its body unread; `path` is already percent-encoded and may have a query.
 

@@ -31,7 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    response = endpoint_of(args).send("GET", _path(args, time.time()), {})
+    endpoint = endpoint_of(args)
+    response = endpoint.send("GET", _path(args, endpoint.owner(), time.time()), {})
     if response.status != 200:
         raise CommandFailed(refusal(response.status, response.read()))
     try:
@@ -46,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _path(args: argparse.Namespace, now: float) -> str:
-    query: dict[str, Any] = {}
+def _path(args: argparse.Namespace, owner: dict[str, str], now: float) -> str:
+    query: dict[str, Any] = dict(owner)
     if args.since:
         query["since"] = f"{now - age_s(args.since):.3f}"
     if args.limit is not None:

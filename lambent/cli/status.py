@@ -34,11 +34,16 @@ def describe(found: dict[str, Any]) -> str:
             ("isolation", _isolation(isolation)),
             ("runtimes", " ".join(runtimes) or "none found"),
             ("functions", str(found.get("functions", 0))),
-            ("sandboxes", ", ".join(f"{sandboxes.get(kind, 0)} {kind}" for kind in ("busy", "idle", "husks"))),
+            ("sandboxes", ", ".join(f"{_total(sandboxes.get(kind, 0))} {kind}" for kind in ("busy", "idle", "husks"))),
         ]
     )
     warnings = [paint(f"warning: {each}", "yellow") for each in isolation.get("warnings") or ()]
     return "\n".join([lines, *warnings])
+
+
+def _total(count: Any) -> int:
+    """Husks are counted by runtime, sandboxes as one number."""
+    return sum(count.values()) if isinstance(count, dict) else int(count)
 
 
 def _isolation(isolation: dict[str, Any]) -> str:

@@ -138,6 +138,15 @@ def test_logs_can_be_read_by_programs(seen: list[Any], capsys: pytest.CaptureFix
     assert "since=" in seen[0][1]
 
 
+def test_logs_are_asked_for_in_the_account_and_region_of_the_credentials(
+    seen: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "111122223333")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    assert main(["logs", "hello", "--region", "eu-west-1"]) == 0
+    assert seen[0][1] == "/_lambent/logs/hello?region=eu-west-1&account=111122223333"
+
+
 def test_logs_of_an_unknown_function_exit_1(seen: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "missing"]) == 1
     assert "ResourceNotFoundException: no function missing" in capsys.readouterr().err

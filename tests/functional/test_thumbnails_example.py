@@ -15,7 +15,8 @@ PHOTOS = sorted((EXAMPLE / "photos").glob("*.jpg"))
 def load(name: str) -> Any:
     """One of the example's files as a module; the example is no package."""
     spec = importlib.util.spec_from_file_location(f"thumbnails_{name}", EXAMPLE / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -21,7 +21,7 @@ STATUS = {
         "warnings": ["no favordynmods"],
     },
     "runtimes": [{"name": "python3.13"}, {"name": "nodejs20.x"}],
-    "sandboxes": {"idle": 1, "busy": 2, "husks": 4},
+    "sandboxes": {"idle": 1, "busy": 2, "husks": {"python3.13": 3, "nodejs20.x": 1}},
     "functions": 3,
     "endpoint": "http://127.0.0.1:4566",
 }

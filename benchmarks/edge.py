@@ -71,7 +71,8 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._size:
-            assert data.startswith(b"HTTP/1.1 200") and data.endswith(BODY), data
+            assert data.startswith(b"HTTP/1.1 200"), data
+            assert data.endswith(BODY), data
             self._size = self._left = len(data)
         self._left -= len(data)
         if self._left <= 0:

@@ -5,7 +5,9 @@ No framework stands here on purpose: on the way of every invocation one costs a 
 
 import asyncio
 import errno
+import os
 import resource
+import socket
 
 from lambent.clock import Clock, RealClock
 from lambent.edge.http_connection import HttpConnection
@@ -16,6 +18,9 @@ from lambent.errors import SettingError
 __all__ = ["Handler", "HttpLimits", "HttpServer", "serve"]
 
 _TICK_S = 1.0
+# asyncio takes one number for two things: the kernel's queue, and how often it tries to accept in a row, which it goes
+# on doing (and logging) when it is out of descriptors. The second must be small; the first is made large afterwards.
+_ACCEPT_BATCH = 16
 
 
 class HttpServer:
@@ -93,10 +98,17 @@ async def serve(
     state = ListenerState(handler, limits, clock or RealClock(), cap=connection_cap(limits, descriptors))
     loop = loop or asyncio.get_running_loop()
     try:
-        server = await loop.create_server(lambda: HttpConnection(state), host, port, backlog=limits.backlog)
+        server = await loop.create_server(lambda: HttpConnection(state), host, port, backlog=_ACCEPT_BATCH)
     except OSError as error:
         raise SettingError(_explain(error, host, port)) from error
+    for listening in server.sockets:
+        _deepen(listening.fileno(), limits.backlog)
     return HttpServer(state, server)
+
+
+def _deepen(descriptor: int, backlog: int) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as listening:
+        listening.listen(backlog)
 
 
 def _explain(error: OSError, host: str, port: int) -> str:

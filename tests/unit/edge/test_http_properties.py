@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -42,13 +43,13 @@ def messages(draw: st.DrawFn) -> tuple[bytes, Request]:
 def chunked(draw: st.DrawFn, body: bytes) -> bytes:
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(body) - 1)), max_size=5)))
     edges = [0, *(cut for cut in cuts if cut < len(body)), len(body)]
-    pieces = [body[a:b] for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    pieces = [body[a:b] for a, b in pairwise(edges) if b > a]
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 def cut(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted({c % (len(data) + 1) for c in cuts}), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [data[a:b] for a, b in pairwise(edges) if b > a]
 
 
 async def reverse(request: Request) -> Response:
@@ -103,8 +104,9 @@ async def test_a_pipeline_gets_its_answers_in_order_wherever_it_is_cut(
 ) -> None:
     peer = house(reverse, pipelined=data.draw(st.integers(1, 4))).connect()
     for piece in cut(b"".join(data for data, _ in sent), cuts):
-        while not peer.wire.reading:
-            await asyncio.sleep(0)
+        if not peer.wire.reading:
+            await peer.heard()
+            assert peer.wire.reading
         peer.tell(piece)
         if data.draw(st.booleans()):
             await asyncio.sleep(0)

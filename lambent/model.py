@@ -34,21 +34,16 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     log_group: str = ""
     state: str = "Active"  # Pending | Active | Inactive | Failed
     state_reason: str = ""
+    # Derived once, since every invocation reads them.
+    function_arn: str = ""  # without a qualifier
+    arn: str = ""  # with this version as its qualifier
+    pool_key: str = ""  # sandboxes are shared between invocations that have this in common
 
-    @property
-    def function_arn(self) -> str:
-        """The ARN without a qualifier."""
-        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
-
-    @property
-    def arn(self) -> str:
-        """The ARN with this version as its qualifier."""
-        return f"{self.function_arn}:{self.version}"
-
-    @property
-    def pool_key(self) -> str:
-        """Sandboxes are shared between invocations that have this in common."""
-        return f"{self.arn}@{self.revision}"
+    def __post_init__(self) -> None:
+        bare = f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+        msgspec.structs.force_setattr(self, "function_arn", bare)
+        msgspec.structs.force_setattr(self, "arn", f"{bare}:{self.version}")
+        msgspec.structs.force_setattr(self, "pool_key", f"{bare}:{self.version}@{self.revision}")
 
 
 class InvocationKind(StrEnum):

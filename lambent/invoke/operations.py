@@ -89,7 +89,7 @@ class DataPlane:
 
 def new_trace(now: float) -> str:
     """A root of our own, not sampled: Root=1-<hex time>-<24 hex>;Parent=<16 hex>;Sampled=0."""
-    bits = f"{_random.getrandbits(160):040x}"
+    bits = _random.getrandbits(160).to_bytes(20, "big").hex()
     return f"Root=1-{int(now):08x}-{bits[:24]};Parent={bits[24:]};Sampled=0"
 
 

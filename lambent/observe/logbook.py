@@ -1,6 +1,8 @@
 """The logs of functions: taken in on the hot path as bytes, written to disk by a thread, read back by date.
 
-    <root>/<account>/<region>/<function>/<number>.log     JSON lines {"at","stream","message"}, rotated by size
+    <root>/<account>/<region>/<function>/<number>.log     JSON lines [at, stream, text], rotated by size
+
+An entry is what arrived at one moment and may hold several lines: splitting it is left to readers.
 
 Bounded both ways: the oldest segments of a function go first, and what is not yet written is counted, so that a flood
 can be slowed at its source (`congested`) instead of filling memory.
@@ -20,6 +22,7 @@ CONGESTED_BYTES = 16 << 20
 FLUSH_EVERY_S = 0.05
 LONGEST_MESSAGE = 256 * 1024  # CloudWatch Logs: 256 KB an event
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[float, str, str]).decode
 
 
 class LogStream(msgspec.Struct, frozen=True):
@@ -66,15 +69,9 @@ class Logbook:
         """The last `limit` lines not older than `since` (epoch seconds), oldest first."""
         directory = self.root / account / region / function
         lines: deque[LogLine] = deque(maxlen=limit)
-        decode = msgspec.json.Decoder(LogLine).decode
         for path in sorted(directory.glob("*.log")):
             for line in _lines(path):
-                try:
-                    entry = decode(line)
-                except msgspec.DecodeError:
-                    continue  # a crash cut the last line off
-                if entry.at >= since:
-                    lines.append(entry)
+                lines.extend(entry for entry in _split(line) if entry.at >= since)
         return list(lines)
 
     def follow(self, account: str, region: str, function: str) -> "Follower":
@@ -103,17 +100,16 @@ class Logbook:
             threading.Event().wait(FLUSH_EVERY_S)
 
     def _write_pending(self) -> None:
-        parts: dict[Path, list[bytes]] = {}
+        parts: dict[tuple[str, str, str], list[bytes]] = {}
         for _ in range(len(self._pending)):
             stream, at, data = self._pending.popleft()
             self._pending_bytes -= len(data)
-            path = self.root / stream.account / stream.region / stream.function
-            out = parts.setdefault(path, [])
-            for line in data.splitlines(keepends=True) if data.count(b"\n") > 1 else (data,):
-                out.append(_entry(at, stream.name, line))
-        for path, lines in parts.items():
+            whose = (stream.account, stream.region, stream.function)
+            parts.setdefault(whose, []).append(_encode((at, stream.name, data.decode("utf-8", "replace"))))
+        for whose, entries in parts.items():
+            path = self.root.joinpath(*whose)
             try:
-                self._segments(path).write(b"".join(lines))
+                self._segments(path).write(b"\n".join(entries) + b"\n")
             except OSError:
                 self._files.pop(path, None)  # a full disk loses log lines, never an invocation
 
@@ -131,7 +127,6 @@ class Follower:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._read_to = {path: path.stat().st_size for path in directory.glob("*.log")}
-        self._decode = msgspec.json.Decoder(LogLine).decode
 
     def fresh(self) -> list[LogLine]:
         """Whole lines written since the last call."""
@@ -143,7 +138,7 @@ class Follower:
                     file.seek(start)
                     whole, newline, _ = file.read().rpartition(b"\n")
                 self._read_to[path] = start + len(whole) + len(newline)
-                lines += [self._decode(line) for line in whole.splitlines()]
+                lines += [entry for line in whole.splitlines() for entry in _split(line)]
         return lines
 
 
@@ -174,9 +169,14 @@ class _Segments:
         self.file.close()
 
 
-def _entry(at: float, stream: str, line: bytes) -> bytes:
-    message = line[:LONGEST_MESSAGE].decode("utf-8", "replace").rstrip("\n")
-    return _encode({"at": at, "stream": stream, "message": message}) + b"\n"
+def _split(line: bytes) -> Iterator[LogLine]:
+    """The lines of one entry; none if a crash cut it off."""
+    try:
+        at, stream, text = _decode(line)
+    except msgspec.DecodeError:
+        return
+    for message in text.removesuffix("\n").split("\n"):
+        yield LogLine(at, stream, message[:LONGEST_MESSAGE])
 
 
 def _lines(path: Path) -> Iterator[bytes]:

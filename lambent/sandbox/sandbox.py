@@ -5,7 +5,6 @@ One invocation at a time. State moves forward only: starting, idle ⇄ busy, gon
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -168,7 +167,7 @@ class Sandbox:
         timer = self._loop.call_later(timeout_s, self._link.close)
         before = self._loop.time()
         try:
-            reply = await self._link.invoke(secrets.token_bytes(16), meta, invocation.payload)
+            reply = await self._link.invoke(os.urandom(16), meta, invocation.payload)
         except LinkClosed:
             if self._loop.time() - before >= timeout_s:
                 self.end()

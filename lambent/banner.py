@@ -19,6 +19,8 @@ def banner(endpoint: str, hello: Hello, settings: Settings) -> str:
         lines.append(f"  cleaned    {hello.swept} sandboxes that a killed server had left behind")
     for name, info in sorted(hello.runtimes.items()):
         if info.stands_in_for:
-            lines.append(f"  WARNING    {name} functions run on {info.name}: AWS would not do that (--runtime-fallback)")
+            lines.append(
+                f"  WARNING    {name} functions run on {info.name}: AWS would not do that (--runtime-fallback)"
+            )
     lines += [f"  WARNING    {warning}" for warning in isolation.warnings]
     return "\n".join(lines)

@@ -2,8 +2,9 @@
 
     python -I -S boot.py '<JSON>'
 
-The JSON is {"binds": [[host, inside], …], "links": [[target, inside], …], "files": {inside: text}, "masks": [inside, …],
-"devices": [name, …], "argv": […], "staging": host directory}. Everything of the host that is not named there is gone after the pivot.
+The JSON is {"binds": [[host, inside], …], "links": [[target, inside], …], "files": {inside: text},
+"masks": [inside, …], "devices": [name, …], "argv": […], "staging": host directory}. Everything of the host that is not
+named there is gone after the pivot.
 """
 
 import json
@@ -12,10 +13,27 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import kernel  # noqa: E402
+import kernel
 
-MOUNT_POINTS = ("/proc", "/dev", "/tmp", "/var/task", "/opt", "/var/runtime", "/var/lang", "/etc", "/run", "/var/tmp", "/home")
-ENVIRON = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": "/var/lang/lib:/.lambent/python/lib"}
+MOUNT_POINTS = (
+    "/proc",
+    "/dev",
+    "/tmp",
+    "/var/task",
+    "/opt",
+    "/var/runtime",
+    "/var/lang",
+    "/etc",
+    "/run",
+    "/var/tmp",
+    "/home",
+)
+ENVIRON = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "LD_LIBRARY_PATH": "/var/lang/lib:/.lambent/python/lib",
+}
 READ_ONLY = kernel.MOUNT_ATTR_RDONLY | kernel.MOUNT_ATTR_NOSUID
 
 

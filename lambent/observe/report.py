@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from lambent.model import Outcome, Version
 from lambent.arns import runtime_version_arn
+from lambent.model import Outcome, Version
 
 _LEVELS = {"DEBUG": 0, "INFO": 1, "WARN": 2}
 _json = msgspec.json.Encoder().encode
@@ -27,7 +27,7 @@ def speaks(version: Version) -> bool:
 def init_start(version: Version, at: float) -> bytes:
     runtime, arn = _runtime_version(version)
     if version.log_format == "JSON":
-        record = {
+        record: dict[str, object] = {
             "initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
             "functionName": version.name, "functionVersion": version.version,
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The node agent: the one privileged process. It keeps zygotes and husks, and gives husks to the front end as sandboxes.
+"""The node agent: the one privileged process. It keeps zygotes and husks, and gives husks out as sandboxes.
 
     python -m lambent.sandbox.agent SOCKET INSTANCE ISOLATION FALLBACK TMP_DIR
 
@@ -28,7 +28,9 @@ log = logging.getLogger("lambent.agent")
 class Agent:
     """One listening socket, any number of front ends (in practice one), one nursery of husks."""
 
-    def __init__(self, listener: socket.socket, nursery: Nursery, hello: protocol.Hello, selector: selectors.BaseSelector):
+    def __init__(
+        self, listener: socket.socket, nursery: Nursery, hello: protocol.Hello, selector: selectors.BaseSelector
+    ):
         self.listener = listener
         self.nursery = nursery
         self.hello = hello

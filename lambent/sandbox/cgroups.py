@@ -1,6 +1,6 @@
 """Control groups of sandboxes, version 1 and version 2, behind one small interface.
 
-Each sandbox has one group (version 1: one in each hierarchy). Limits are in bytes and in microseconds of CPU per 100 ms.
+Each sandbox has one group (version 1: one in each hierarchy). Limits are in bytes and microseconds of CPU per 100 ms.
 Source: Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst of the kernel.
 """
 
@@ -92,13 +92,17 @@ class CgroupsV1:
 
     def open_counters(self, name: str) -> list[int]:
         peak = self._roots["memory"] / name / "memory.max_usage_in_bytes"
-        return [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in (peak, self._roots["cpuacct"] / name / "cpuacct.usage")]
+        return [
+            os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            for path in (peak, self._roots["cpuacct"] / name / "cpuacct.usage")
+        ]
 
     def oom_kills(self, name: str) -> int:
         return _field(self._roots["memory"] / name / "memory.oom_control", "oom_kill")
 
     def remove(self, name: str) -> bool:
-        return all([_rmdir(root / name) for root in self._distinct])
+        gone = [_rmdir(root / name) for root in self._distinct]  # each must be tried
+        return all(gone)
 
     def leftovers(self) -> list[str]:
         return sorted({entry.name for root in self._distinct for entry in root.iterdir() if entry.is_dir()})

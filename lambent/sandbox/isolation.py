@@ -38,7 +38,9 @@ def strongest() -> str:
         return "process"
     level = "full" if os.geteuid() == 0 else "userns"
     try:
-        done = subprocess.run([sys.executable, "-I", "-S", "-c", _PROBE, level], capture_output=True, timeout=10, check=False)
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _PROBE, level], capture_output=True, timeout=10, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return "process"
     return level if done.returncode == 0 else "process"
@@ -68,7 +70,9 @@ def describe(level: str, cgroups: str, compiled_init: bool) -> Isolation:
     if level == "userns":
         warnings.append("user namespaces instead of root: all sandboxes share one uid of the machine")
     if cgroups == "none":
-        warnings.append("no control groups: memory and CPU limits of functions are NOT enforced, memory use is not measured")
+        warnings.append(
+            "no control groups: memory and CPU limits of functions are NOT enforced, memory use is not measured"
+        )
     if not compiled_init:
         warnings.append("no C compiler at installation: pid 1 of each sandbox is a Python process (more memory)")
     return Isolation(

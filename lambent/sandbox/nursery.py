@@ -36,7 +36,7 @@ class Tell(Protocol):
 
 
 class Brood:
-    """The husks of one runtime. Invariant: every husk ordered and not ended is in exactly one of the two lists or out."""
+    """The husks of one runtime. Invariant: a husk that is ordered and not ended is coming, ready or out."""
 
     def __init__(self, zygote: Zygote) -> None:
         self.zygote = zygote
@@ -125,7 +125,9 @@ class Nursery:
         if runtime not in self.broods:
             if runtime not in self.runtimes:
                 raise RuntimeMissing(how_to_add(runtime))
-            zygote = Zygote(self.runtimes[runtime], self.level, self.staging, lambda sock: self.watch_zygote(runtime, sock))
+            zygote = Zygote(
+                self.runtimes[runtime], self.level, self.staging, lambda sock: self.watch_zygote(runtime, sock)
+            )
             self.broods[runtime] = Brood(zygote)
         return self.broods[runtime]
 
@@ -236,7 +238,12 @@ class Nursery:
             husk.tell(b"K")
             return
         counters = self.groups.open_counters(husk.name)
-        fds = [husk.fds["channel"], husk.fds["log"], *([husk.fds["listener"]] if "listener" in husk.fds else []), *counters]
+        fds = [
+            husk.fds["channel"],
+            husk.fds["log"],
+            *([husk.fds["listener"]] if "listener" in husk.fds else []),
+            *counters,
+        ]
         inside = self.level != "process"
         tell(
             protocol.Assigned(

@@ -1,4 +1,4 @@
-"""What a sandbox sees of the machine: the read-only root of each runtime, as a plan that guest/zygote/boot.py carries out.
+"""What a sandbox sees of the machine: the read-only root of each runtime, as a plan for guest/zygote/boot.py.
 
 In it are the system's programs and libraries (/usr and its links), a handful of files in /etc, the interpreter at
 /var/lang and the runtime client at /var/runtime. Homes, data, /srv, /mnt, /var/lib and the rest are not there at all.

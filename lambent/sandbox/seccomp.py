@@ -1,4 +1,4 @@
-"""The seccomp filter of every sandbox: a BPF program that refuses system calls no function needs and escapes are made of.
+"""The seccomp filter of every sandbox: a BPF program that refuses what no function needs and escapes are made of.
 
 A deny list, since functions bring arbitrary binaries: what could change namespaces, mounts, the kernel, or other
 processes answers EPERM, clone3 answers ENOSYS so that libc falls back to clone, whose flags can be looked at.

@@ -98,9 +98,8 @@ class HttpLink:
     # -- connections
 
     def _accept(self) -> ApiConnection:
-        connection = ApiConnection(self._serve, self._lost, MOST_RESPONSE_BYTES)
-        if len(self._connections) >= MOST_CONNECTIONS:
-            self._loop.call_soon(connection.close)
+        welcome = len(self._connections) < MOST_CONNECTIONS and not self.closed
+        connection = ApiConnection(self._serve, self._lost, MOST_RESPONSE_BYTES, welcome)
         self._connections.add(connection)
         return connection
 

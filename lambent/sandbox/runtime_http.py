@@ -4,9 +4,11 @@ The peer is a function's own code and may send anything, so all that it can make
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import cast
 
 import httptools
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 # Runtimes send an X-Ray cause of up to 1 MB in a header.
 MOST_HEADER_BYTES = 1536 * 1024
 MOST_QUEUED_REQUESTS = 16
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Serve = Callable[["ApiConnection", "ApiRequest"], None]
@@ -39,10 +42,11 @@ class ApiConnection(asyncio.Protocol):
     an incomplete request when the connection breaks within a body, to which there is no answer.
     """
 
-    def __init__(self, serve: Serve, lost: Callable[["ApiConnection"], None], body_limit: int) -> None:
+    def __init__(self, serve: Serve, lost: Callable[["ApiConnection"], None], body_limit: int, welcome: bool) -> None:
         self._serve = serve
         self._lost = lost
         self._limit = body_limit
+        self._welcome = welcome
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._reading: ApiRequest | None = None
@@ -74,8 +78,9 @@ class ApiConnection(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are not of that class
+        if not self._welcome:
+            self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -87,6 +92,7 @@ class ApiConnection(asyncio.Protocol):
         try:
             if not self._in_body:
                 self._count_header_bytes(len(data))
+                data = _without_upgrade(data)
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, _TooMuch):
             self._refuse()
@@ -159,6 +165,12 @@ class ApiConnection(asyncio.Protocol):
 
 class _TooMuch(Exception):  # noqa: N818 - reads as a fact
     """The peer sends more than a runtime has reason to."""
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """The same request without the offer of HTTP/2 that Java's client makes: the parser would skip its body."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nX-Offered:", head) + end + rest if b"pgrade" in head else data
 
 
 def _path(url: str) -> str:

@@ -13,7 +13,10 @@ class Capacity(Protocol):
         ...
 
     def changed(self, account: str, region: str, name: str) -> None:
-        """Forget what is known of a function: it was changed or deleted. Old sandboxes finish their call and go."""
+        """Forget what is known of a function: it was changed or deleted. Old sandboxes finish their call and go.
+
+        Not called when a deployment ends: versions that are not Active must not be remembered in the first place.
+        """
         ...
 
     def refuse(self, runtime: str) -> str | None:

@@ -24,7 +24,6 @@ async def create_function(control: Control, call: Call) -> Document:
     async with control.blobs.storing(package) as code:
         latest = deployment.pending(_latest(control, ref, asked, code))
         await control.functions.create(_function(control, ref, asked), latest)
-    control.capacity.changed(ref.account, ref.region, ref.name)
     shown = latest
     if asked.get("Publish"):
         shown = await versions.publish_snapshot(control, latest, pending=True)

@@ -131,22 +131,21 @@ async def deploy(control: Control, stored: StoredVersion) -> None:
     except Exception as bug:  # the client waits for an end, whatever happened
         _log.exception("deploying %s:%s failed", stored.name, stored.version)
         error = bug
-    if await _settle(control, stored, error):
-        control.capacity.changed(stored.account, stored.region, stored.name)
+    await _settle(control, stored, error)
 
 
-async def _settle(control: Control, stored: StoredVersion, error: Exception | None) -> bool:
-    """Store the end of a deployment; False if the version is gone or was settled by somebody else."""
-    while True:
-        after = failed(stored, error) if error else succeeded(stored)
-        if await control.functions.settle(after, stored.revision):
-            return True
+async def _settle(control: Control, stored: StoredVersion, error: Exception | None) -> None:
+    """Store the end of a deployment, unless the version is gone or was settled by somebody else.
+
+    The engine is not told: nothing that it runs has changed, and what was not Active it must not have remembered.
+    """
+    while not await control.functions.settle(failed(stored, error) if error else succeeded(stored), stored.revision):
         try:  # its RevisionId moved on: a tag was set meanwhile, or it was deleted
             now = control.functions.get_version(stored.account, stored.region, stored.name, stored.version)
         except ResourceNotFound:
-            return False
+            return
         if is_settled(now) or now.config.get(DEPLOYMENT) != stored.config.get(DEPLOYMENT):
-            return False
+            return
         stored = now
 
 

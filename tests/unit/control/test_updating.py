@@ -243,11 +243,17 @@ async def test_tags_and_publishing_leave_warm_sandboxes_alone(client, control):
     assert as_version(before).pool_key == as_version(after).pool_key
 
 
-async def test_the_engine_is_told_of_every_change(client, capacity):
-    await client.create()
-    capacity.changes.clear()
+async def test_the_engine_is_told_once_of_each_change_and_of_nothing_else(client, capacity):
+    await client.create(Publish=True)
+    await client("TagResource", Resource=function_arn(), Tags={"team": "a"})
+    await client("PublishVersion", FunctionName="hello")
+    assert capacity.changes == []
     await client("UpdateFunctionConfiguration", FunctionName="hello", Timeout=9)
-    assert capacity.changes[0] == (ACCOUNT, REGION, "hello")
+    await settle(client)
+    assert capacity.changes == [(ACCOUNT, REGION, "hello")]
+    await client("DeleteFunction", FunctionName="hello:1")
+    await client("DeleteFunction", FunctionName="hello")
+    assert capacity.changes == [(ACCOUNT, REGION, "hello")] * 3
 
 
 class TestLogging:

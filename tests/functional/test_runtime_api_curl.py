@@ -24,7 +24,8 @@ while true; do
     *) printf 'Echoing: %s' "$(cat event)" > answer ;;
   esac
   if [ "$(cat event)" = '"fail"' ]; then
-    curl -sS -H 'Lambda-Runtime-Function-Error-Type: Function.Failed' -d '{"errorMessage":"no"}' "$api/invocation/$id/error"
+    curl -sS -H "Lambda-Runtime-Function-Error-Type: Function.Failed" -d '{"errorMessage":"no"}' \\
+      "$api/invocation/$id/error"
   else
     curl -sS -X POST "$api/invocation/$id/response" --data-binary @answer
   fi
@@ -46,7 +47,7 @@ async def shell(tmp_path: Any) -> AsyncIterator[Shell]:
         pytest.skip("curl is not installed")
     listener = socket.create_server(("127.0.0.1", 0))
     link = HttpLink(listener)
-    environ = {"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:%d" % listener.getsockname()[1]}
+    environ = {"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{listener.getsockname()[1]}"}
     process = await asyncio.create_subprocess_exec("sh", "-c", BOOTSTRAP, cwd=tmp_path, env=environ, stdout=-3)
     assert await asyncio.wait_for(link.init(InitSpec(environ={}, handler="")), 20) == InitDone()
     yield Shell(link)

@@ -72,7 +72,8 @@ class Routes:
         """The operation that a request names, or None. `path` is raw, so that an encoded "/" stays within a label."""
         segments = path.split("/")
         del segments[0]
-        quick = _straight(self._root, segments, method)
+        # A path that ends in a slash may mean two things; the long way knows them.
+        quick = _straight(self._root, segments, method) if segments and segments[-1] else None
         if quick is not None:
             return quick
         for routes, labels in _walk(self._root, segments, 0, method):

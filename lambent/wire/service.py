@@ -101,9 +101,10 @@ class Service:
         return self._codecs[protocol]
 
     def validation_code(self, operation: Operation) -> str:
-        """The code with which this service answers a broken constraint; its newer operations all say the same."""
-        newer = "ValidationException" in operation.model.error_names
-        return "ValidationException" if newer else self.profile.validation
+        """The code of a broken constraint: what the operation declares (newer operations of Logs do), or else what its
+        service answers. SNS declares ValidationException and answers ValidationError all the same (recorded)."""
+        declared = "ValidationException" in operation.model.error_names and "query" not in self.model.protocols
+        return "ValidationException" if declared else self.profile.validation
 
     def render_failure(self, error: AwsError, protocol: str, request_id: str) -> Response:
         return self.codec(protocol).render_failure(failure(error, self._errors.get(error.code)), request_id)

@@ -19,7 +19,7 @@ REQUESTS: Table = {
 RESULTS: Table = {
     ("s3", "rest-xml"): {
         "GetBucketLocation": "the region is the root element itself; botocore reads it in a handler, not in its parser",
-        "GetBucketNotification": "deprecated; Event and the items of Events share one name, so botocore cannot tell them",
+        "GetBucketNotification": "deprecated; Event and the items of Events have one name, so botocore mixes them",
     },
 }
 ERRORS: Table = {}

@@ -65,8 +65,8 @@ class Samples:
             items = [self._value(shape.member, depth + 1) for _ in range(2)]
             return [item for item in items if item is not OMIT] or OMIT
         if shape.type_name == "map":
-            items = {self._scalar(shape.key, "key"): self._value(shape.value, depth + 1) for _ in range(2)}
-            return {key: item for key, item in items.items() if item is not OMIT} or OMIT
+            pairs = {self._scalar(shape.key, "key"): self._value(shape.value, depth + 1) for _ in range(2)}
+            return {key: item for key, item in pairs.items() if item is not OMIT} or OMIT
         return self._scalar(shape, "body")
 
     def _structure(self, shape: Shape, depth: int) -> Any:
@@ -105,7 +105,7 @@ class Samples:
         if shape.serialization.get("hostLabel"):
             return self._word()
         if getattr(shape, "enum", None):
-            return self._random.choice(shape.enum)
+            return str(self._random.choice(shape.enum))
         if place in ("header", "headers", "key"):
             return self._word()
         return self._random.choice(AWKWARD) + self._word()

@@ -1,9 +1,13 @@
 """Bodies that are sent as they come."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 from lambent.edge.http_answer import CHUNKED, Answer, Framing
+
+_JOIN = 16_384  # a piece below this is copied between its chunk's ends
+_TURN = 262_144  # bytes after which the other connections have their turn, even if the body never waits for anything
 
 
 class Sink(Protocol):
@@ -11,7 +15,7 @@ class Sink(Protocol):
 
     gone: bool  # the client has left
 
-    def write(self, parts: list[bytes]) -> None: ...
+    def write(self, parts: tuple[bytes, ...]) -> None: ...
     async def writable(self) -> None: ...
 
 
@@ -24,7 +28,7 @@ async def send_stream(sink: Sink, body: AsyncIterator[bytes], answer: Answer) ->
 
     Raises WrongLength, or whatever the iterator raises; the client must then not take the body for complete.
     """
-    sent = 0
+    sent = turn = 0
     async for piece in body:
         sent += len(piece)
         if sink.gone:
@@ -34,11 +38,18 @@ async def send_stream(sink: Sink, body: AsyncIterator[bytes], answer: Answer) ->
         if piece:  # an empty chunk would end the body
             sink.write(_wrap(piece, answer.framing))
             await sink.writable()
+            turn += len(piece)
+            if turn >= _TURN:
+                turn = 0
+                await asyncio.sleep(0)
     if answer.length is not None and sent < answer.length:
         raise WrongLength(f"the body ended after {sent} of the declared {answer.length} bytes")
     if answer.framing == CHUNKED and not sink.gone:
-        sink.write([b"0\r\n\r\n"])
+        sink.write((b"0\r\n\r\n",))
 
 
-def _wrap(piece: bytes, framing: Framing) -> list[bytes]:
-    return [b"%x\r\n" % len(piece), piece, b"\r\n"] if framing == CHUNKED else [piece]
+def _wrap(piece: bytes, framing: Framing) -> tuple[bytes, ...]:
+    if framing != CHUNKED:
+        return (piece,)
+    size = b"%x\r\n" % len(piece)
+    return (b"%b%b\r\n" % (size, piece),) if len(piece) <= _JOIN else (size, piece, b"\r\n")

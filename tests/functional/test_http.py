@@ -352,3 +352,21 @@ def test_a_server_out_of_descriptors_neither_spins_nor_dies(loop: str) -> None:
         time.sleep(1.2)  # asyncio listens again a second after it ran out
         assert cpu_s() - before < 0.5
         server.kill()
+
+
+def test_a_stream_that_never_waits_does_not_shut_out_other_clients(house: Any) -> None:
+    async def endless(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 1000
+
+        return Response(200, [], pieces() if request.path == "/endless" else b"")
+
+    rooms = house(endless)
+    with rooms.connect() as greedy, rooms.connect() as other:
+        greedy.sendall(GET.replace(b"/ ", b"/endless ", 1))
+        reader = threading.Thread(target=lambda: [greedy.recv(1 << 20) for _ in range(300)])
+        reader.start()
+        other.sendall(GET)
+        assert other.recv(65536).startswith(b"HTTP/1.1 200 ")
+        reader.join()

@@ -13,7 +13,7 @@ from lambent.edge.http_limits import HttpLimits
 from lambent.edge.http_reader import RequestReader
 from lambent.wire.http import Request, Response
 
-relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 words = st.text("abcXYZ019-", min_size=1, max_size=12)
 values = st.text("".join(map(chr, range(0x21, 0x7F))) + " ", max_size=30).map(str.strip)

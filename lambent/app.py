@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from lambent import __version__
+from lambent import __version__, privileges
 from lambent.arns import FunctionRef
 from lambent.banner import banner
 from lambent.clock import Clock, RealClock
@@ -41,7 +41,7 @@ from lambent.sandbox.starter import Starter
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
-from lambent.store.functions import Functions
+from lambent.store.functions import LATEST, Functions
 from lambent.wire.parse import Wire
 
 log = logging.getLogger("lambent")
@@ -51,12 +51,12 @@ MB = 1024 * 1024
 class App:
     """A running Lambent. Attributes are the parts; `start` and `stop` are the order in which they come and go."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, process: AgentProcess, clock: Clock | None = None) -> None:
+        self.process = process
         self.settings = settings
         self.clock = clock or RealClock()
         self.began = time.monotonic()
         data = settings.data_dir
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.database = Database(data)
         self.functions = Functions(self.database)
         self.code = CodeStore(data / "code")
@@ -72,13 +72,12 @@ class App:
         self.control = Control(self.functions, self.code, self, self.clock, settings, secret=secret)
         self.extras = Extras(settings, self.logbook, self.code, secret, self.clock, self.status, self.exists)
         self.frontdoor = FrontDoor(Wire(settings), self.control, DataPlane(self.resolver, self.invoker), self.extras)
-        self.process = AgentProcess(settings, data)
         self.server: HttpServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self.failed = asyncio.Event()
 
     async def start(self) -> None:
-        self.process.start()
         limits = HttpLimits(body=self.settings.body_limit_mb * MB)
         await self.connect()
         self.server = await serve(
@@ -115,13 +114,16 @@ class App:
         """Every sandbox died with it. Calls that ran get an error, the next ones a new agent."""
         self.keeper.detach()
         if not self._stopping:
-            log.error("the node agent died; starting another")
-            self.spawn(self.restart_agent())
+            log.error("the node agent died; its parent starts another")
+            self.spawn(self.reconnect())
 
-    async def restart_agent(self) -> None:
-        await self.process.stop()
-        self.process.start()
-        await self.connect()
+    async def reconnect(self) -> None:
+        """To the next agent. Without one nothing can run: then this process ends, for its service manager to see."""
+        try:
+            await self.connect()
+        except LambentError as error:
+            log.error("%s", error.message)
+            self.failed.set()
 
     async def ready_runtimes(self) -> None:
         """Husks for every function that was there before this start."""
@@ -139,7 +141,7 @@ class App:
 
     def changed(self, account: str, region: str, name: str) -> None:
         self.resolver.forget(account, region, name)
-        self.keeper.changed(account, region, name)
+        self.keeper.changed(account, region, name, lambda number: self.stays(account, region, name, number))
 
     def refuse(self, runtime: str) -> str | None:
         return self.keeper.refuse(runtime)
@@ -147,7 +149,15 @@ class App:
     # -- small services
 
     def load_version(self, account: str, region: str, name: str, qualifier: str | None) -> Version:
-        return as_version(find_version(self.control, FunctionRef(account, region, name, qualifier)))
+        # AWS names $LATEST in the ARN of a function that is not there when it is invoked, though nobody asked for it.
+        return as_version(find_version(self.control, FunctionRef(account, region, name, qualifier or LATEST)))
+
+    def stays(self, account: str, region: str, name: str, number: str) -> bool:
+        """Is this version of a changed function as it was? Published ones never change, they only go."""
+        try:
+            return number != LATEST and bool(self.functions.get_version(account, region, name, number))
+        except ResourceNotFound:
+            return False
 
     def exists(self, account: str, region: str, name: str) -> bool:
         try:
@@ -191,8 +201,8 @@ def calm_collector() -> None:
     sys.setswitchinterval(0.0005)  # the threads that write logs and records must not hold a call up for 5 ms
 
 
-async def _serve(settings: Settings) -> int:
-    app = App(settings)
+async def _serve(settings: Settings, process: AgentProcess) -> int:
+    app = App(settings, process)
     loop = asyncio.get_running_loop()
     enough = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -205,11 +215,14 @@ async def _serve(settings: Settings) -> int:
         return 1
     if app.keeper.agent:
         print(banner(app.endpoint, app.keeper.agent.hello, settings), flush=True)
-    await enough.wait()
+    await asyncio.wait(
+        [asyncio.ensure_future(enough.wait()), asyncio.ensure_future(app.failed.wait())],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
     if not settings.quiet:
         print("lambent: draining; running calls may finish", flush=True)
     await app.stop()
-    return 0
+    return 1 if app.failed.is_set() else 0
 
 
 def run(settings: Settings) -> int:
@@ -217,8 +230,15 @@ def run(settings: Settings) -> int:
     logging.basicConfig(
         level=logging.WARNING if settings.quiet else logging.INFO, format="lambent: %(message)s", stream=sys.stderr
     )
+    data = settings.data_dir
     try:
-        return uvloop.run(_serve(settings))
+        privileges.allow_many_descriptors()
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        process = AgentProcess(settings, data)
+        process.start()
+        if os.geteuid() == 0:
+            privileges.give_up(data, settings.port)
+        return uvloop.run(_serve(settings, process))
     except LambentError as error:
         print(f"lambent: {error.message}", file=sys.stderr)
         return 1

@@ -76,14 +76,13 @@ def seal(order):
     os.setsid()
     for name, (soft, hard) in order["rlimits"].items():
         resource.setrlimit(getattr(resource, name), (soft, hard))
-    if order["level"] != "process":
+    if os.geteuid() == 0:
         kernel.drop_bounding_set()  # here and not in the zygote: pid 1 still has to execute with privileges
     if order["level"] == "full":
         os.setgroups([])
         os.setresgid(order["uid"], order["uid"], order["uid"])
         os.setresuid(order["uid"], order["uid"], order["uid"])
-    if order["level"] != "process":
-        kernel.drop_capabilities()
+    kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if order["seccomp"]:
         kernel.load_seccomp(bytes.fromhex(order["seccomp"]))

@@ -1,6 +1,6 @@
 """The node agent: the one privileged process. It keeps zygotes and husks, and gives husks out as sandboxes.
 
-    python -m lambent.sandbox.agent SOCKET INSTANCE ISOLATION FALLBACK TMP_DIR
+    python -m lambent.sandbox.agent SOCKET INSTANCE ISOLATION FALLBACK TMP_DIR OWNER_UID
 
 It has no event loop of a library and few imports, to stay small: a selector and callbacks. It runs nothing of a
 function's, parses nothing of a function's, and when it dies every sandbox dies with it (pid 1 sees its socket close).
@@ -13,16 +13,20 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from lambent.errors import LambentError
 from lambent.model import Isolation, RuntimeInfo
+from lambent.privileges import allow_many_descriptors
 from lambent.runtimes import finder
 from lambent.sandbox import cgroups, isolation, mounts, protocol, roots
 from lambent.sandbox.nursery import Nursery
 
 log = logging.getLogger("lambent.agent")
+
+LONELY_S = 20.0  # an agent that no front end has found by then has none
 
 
 class Agent:
@@ -44,10 +48,13 @@ class Agent:
     def serve(self) -> None:
         """Until the last front end goes away: without one, nobody would ever stop a sandbox."""
         self.watch(self.listener, self.accept)
+        began = time.monotonic()
         while self.clients or not self.seen_client:
-            for key, _ in self.selector.select(self.nursery.next_timeout()):
+            for key, _ in self.selector.select(self.nursery.next_timeout() if self.clients else 1.0):
                 key.data()
             self.nursery.tend()
+            if not self.seen_client and time.monotonic() - began > LONELY_S:
+                return
 
     def accept(self) -> None:
         client, _ = self.listener.accept()
@@ -81,8 +88,8 @@ class Agent:
         client.close()
 
 
-def listen(path: str) -> socket.socket:
-    """The agent's socket; only its owner may connect."""
+def listen(path: str, owner: int) -> socket.socket:
+    """The agent's socket; only `owner`, the front end's uid, may connect."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -91,6 +98,8 @@ def listen(path: str) -> socket.socket:
         listener.bind(path)
     finally:
         os.umask(previous)
+    if owner != os.geteuid():
+        os.chown(path, owner, owner)
     listener.listen(8)
     return listener
 
@@ -109,7 +118,7 @@ def favor_dynamic_moves(tmp: Path) -> None:
         mounts.mount("none", str(place), "cgroup2", "favordynmods")
 
 
-def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path) -> None:
+def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path, owner: int) -> None:
     level = isolation.choose(wanted)
     tmp.mkdir(parents=True, exist_ok=True)
     groups = cgroups.find(instance)
@@ -120,7 +129,7 @@ def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path) -> Non
     selector = selectors.DefaultSelector()
     nursery = Nursery(found, level, groups, tmp, selector)
     hello = protocol.Hello(described, found, os.getpid(), swept)
-    listener = listen(path)
+    listener = listen(path, owner)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
     try:
@@ -143,16 +152,36 @@ def enter(level: str, groups: cgroups.Cgroups, tmp: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     logging.basicConfig(level=logging.INFO, format="lambent agent: %(message)s", stream=sys.stderr)
-    if len(arguments) != 5:
+    if len(arguments) != 6:
         print(__doc__, file=sys.stderr)
         return 2
-    path, instance, wanted, fallback, tmp = arguments
-    try:
-        run(path, instance, wanted, fallback == "1", Path(tmp))
-    except LambentError as error:
-        log.error("%s", error)
-        return 1
-    return 0
+    path, instance, wanted, fallback, tmp, owner = arguments
+    allow_many_descriptors()
+
+    def work() -> int:
+        try:
+            run(path, instance, wanted, fallback == "1", Path(tmp), int(owner))
+        except LambentError as error:
+            log.error("%s", error)
+            return 1
+        return 0
+
+    return supervise(work)
+
+
+def supervise(work: Callable[[], int]) -> int:
+    """Do `work` in a child, again and again as long as it is killed; the front end has no privilege to start it anew."""
+    while True:
+        child = os.fork()
+        if child == 0:
+            mounts.die_with_parent()
+            os._exit(work())
+        signal.signal(signal.SIGTERM, lambda *_, pid=child: os.kill(pid, signal.SIGTERM))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            return os.WEXITSTATUS(status)
+        log.error("the agent was killed by signal %d; starting another", os.WTERMSIG(status))
 
 
 if __name__ == "__main__":

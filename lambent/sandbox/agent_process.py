@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from lambent.errors import AgentGone
+from lambent.privileges import FRONT_END_UID
 from lambent.settings import Settings
 
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
@@ -32,7 +34,7 @@ class AgentProcess:
         self._process = subprocess.Popen(
             [
                 sys.executable, "-m", "lambent.sandbox.agent", self.path, self.instance, self.settings.isolation, fallback,
-                str(self.run_dir / "agent"),
+                str(self.run_dir / "agent"), str(FRONT_END_UID if os.geteuid() == 0 else os.geteuid()),
             ],
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip

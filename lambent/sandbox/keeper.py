@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from lambent.clock import Clock
 from lambent.errors import AgentGone, RuntimeMissing, SandboxError
@@ -72,11 +73,16 @@ class Keeper:
     async def use(self, runtime: str) -> None:
         agent = self._agent()
         husks = self._in_use[runtime] = self.settings.husks
-        await agent.prepare(self._serving(runtime), husks)
+        await agent.prepare(runtime, husks)
 
-    def changed(self, account: str, region: str, name: str) -> None:
-        """The function was updated or deleted: running calls finish where they are, nobody new goes there."""
+    def changed(self, account: str, region: str, name: str, stays: Callable[[str], bool]) -> None:
+        """The function was updated or deleted: running calls finish where they are, nobody new goes there.
+
+        `stays` tells of a version whether it is as it was; published versions are, unless they were deleted.
+        """
         for pool in [pool for pool in self.pools.values() if pool.function == (account, region, name)]:
+            if stays(pool.version):
+                continue
             pool.retired = True
             del self.pools[pool.key]
             for sandbox in pool.idle:
@@ -126,16 +132,13 @@ class Keeper:
         key = version.pool_key
         pool = self.pools.get(key)
         if pool is None:
-            pool = self.pools[key] = Pool(key, (version.account, version.region, version.name))
+            pool = self.pools[key] = Pool(key, (version.account, version.region, version.name), version.version)
         return pool
 
     def _agent(self) -> AgentClient:
         if self.agent is None or self.agent.gone:
             raise AgentGone("the node agent is being restarted; try again")
         return self.agent
-
-    def _serving(self, runtime: str) -> str:
-        return runtime
 
     async def obtain(self, pool: Pool, version: Version) -> Sandbox:
         """Carry out decisions until there is a sandbox."""

@@ -51,6 +51,11 @@ def detached_read_only(path: str) -> int:
     return fd
 
 
+def die_with_parent() -> None:
+    """PR_SET_PDEATHSIG with SIGKILL: this process must not outlive the one that would restart it."""
+    _check(_libc.prctl(ctypes.c_int(1), ctypes.c_ulong(9), 0, 0, 0), "prctl")
+
+
 def unshare_mounts() -> None:
     """Leave the machine's mount namespace: what is mounted from here on vanishes with this process."""
     _check(_libc.unshare(ctypes.c_int(_CLONE_NEWNS)), "unshare mount namespace")

@@ -121,10 +121,12 @@ class Nursery:
 
     # -- husks
 
-    def brood(self, runtime: str) -> Brood:
+    def brood(self, asked: str) -> Brood:
+        """The brood that serves a runtime: its own, or that of the interpreter that stands in for it."""
+        if asked not in self.runtimes:
+            raise RuntimeMissing(how_to_add(asked))
+        runtime = self.runtimes[asked].name
         if runtime not in self.broods:
-            if runtime not in self.runtimes:
-                raise RuntimeMissing(how_to_add(runtime))
             zygote = Zygote(
                 self.runtimes[runtime], self.level, self.staging, lambda sock: self.watch_zygote(runtime, sock)
             )

@@ -13,9 +13,10 @@ class Pool:
     lease, release and forget. A retired pool takes nobody back: its version has changed.
     """
 
-    def __init__(self, key: str, function: tuple[str, str, str]) -> None:
+    def __init__(self, key: str, function: tuple[str, str, str], version: str) -> None:
         self.key = key
         self.function = function  # account, region, name
+        self.version = version  # "$LATEST" or a number
         self.idle: list[Sandbox] = []
         self.busy = 0
         self.starting = 0

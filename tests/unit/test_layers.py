@@ -16,6 +16,7 @@ HEIGHT = {
     "settings": 0,
     "arns": 0,
     "clock": 0,
+    "privileges": 0,
     "wire": 1,
     "iam": 1,
     "store": 1,
@@ -32,6 +33,7 @@ HEIGHT = {
     "deploy": 6,
     "cli": 7,
     "console": 7,
+    "banner": 8,
     "app": 9,
     "__main__": 9,
 }

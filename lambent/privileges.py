@@ -1,0 +1,61 @@
+"""The front end reads what strangers send, so it keeps no privilege: another uid, no capability but reading files.
+
+CAP_DAC_READ_SEARCH stays because interpreters often lie in a private home (pyenv under /root) and modules load lazily;
+CAP_NET_BIND_SERVICE only for a port below 1024. Source: capabilities(7), prctl(2).
+"""
+
+import ctypes
+import os
+import resource
+import struct
+from pathlib import Path
+
+FRONT_END_UID = 1_879_048_190  # just below the sandboxes' (sandbox/nursery.py)
+_CAP_DAC_READ_SEARCH, _CAP_NET_BIND_SERVICE, _LAST_CAP = 2, 10, 40
+_PR_SET_KEEPCAPS, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 8, 24, 38, 4
+MOST_DESCRIPTORS = 1 << 18
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def allow_many_descriptors() -> None:
+    """Each sandbox needs four or five; the usual soft limit of 1,024 would be reached at 200 sandboxes."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def give_up(data: Path, port: int) -> None:
+    """Become FRONT_END_UID for good, owning the data directory. Call while single-threaded: capabilities are a thread's."""
+    _own(data)
+    keep = 1 << _CAP_DAC_READ_SEARCH | (1 << _CAP_NET_BIND_SERVICE if 0 < port < 1024 else 0)
+    for capability in range(_LAST_CAP + 1):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    _prctl(_PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(FRONT_END_UID, FRONT_END_UID, FRONT_END_UID)
+    os.setresuid(FRONT_END_UID, FRONT_END_UID, FRONT_END_UID)
+    _capset(keep)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(_PR_SET_DUMPABLE, 1)  # a changed uid would hide the process from its operator's own tools
+
+
+def _own(data: Path) -> None:
+    """The data directory may come from an earlier start under another uid."""
+    if os.stat(data).st_uid == FRONT_END_UID:
+        return
+    for directory, names, files in os.walk(data):
+        for name in (*names, *files):
+            os.chown(os.path.join(directory, name), FRONT_END_UID, FRONT_END_UID, follow_symlinks=False)
+    os.chown(data, FRONT_END_UID, FRONT_END_UID)  # last: until then a crash makes the next start begin again
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl {option}")
+
+
+def _capset(mask: int) -> None:
+    header = struct.pack("Ii", 0x20080522, 0)
+    if _libc.capset(header, struct.pack("IIIIII", mask, mask, 0, 0, 0, 0)):
+        raise OSError(ctypes.get_errno(), "capset")

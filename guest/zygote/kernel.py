@@ -4,8 +4,10 @@ Runs in every Python from 3.8 on, before any code of a function is loaded. Numbe
 """
 
 import ctypes
+import fcntl
 import os
 import platform
+import socket
 import struct
 
 CLONE_NEWNS = 0x00020000
@@ -134,9 +136,6 @@ def set_hostname(name):
 
 def loopback_up():
     """Bring up `lo` in this network namespace: SIOCGIFFLAGS, then SIOCSIFFLAGS with IFF_UP."""
-    import fcntl
-    import socket
-
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         request = struct.pack("16sh22x", b"lo", 0)
         flags = struct.unpack("16sh22x", fcntl.ioctl(probe, 0x8913, request))[1]

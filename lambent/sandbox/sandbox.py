@@ -196,12 +196,11 @@ class Sandbox:
     def _outcome(self, answer: Reply | Failure, duration_ms: float) -> Outcome:
         init_ms, self.init_ms = self.init_ms, None
         cpu = self._cpu_ms()
-        failed = isinstance(answer, Failure)
         return Outcome(
             payload=answer.body if isinstance(answer, Failure) else answer.payload,
             function_error="Unhandled" if answer.error_type else None,
             error_type=answer.error_type,
-            status=answer.status if failed else "error" if answer.error_type else "success",
+            status=answer.status if isinstance(answer, Failure) else "error" if answer.error_type else "success",
             cold=init_ms is not None,
             duration_ms=duration_ms,
             init_ms=init_ms,

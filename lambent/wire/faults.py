@@ -40,3 +40,8 @@ def method_not_allowed() -> AwsError:
 def incomplete(message: str) -> AwsError:
     """A body that ended before its own framing said so."""
     return AwsError(message, code="IncompleteBody", status=400)
+
+
+def missing_parameter(name: str) -> AwsError:
+    """SQS's word for a required member that is not there."""
+    return AwsError(f"The request must contain the parameter {name}.", code="MissingParameter", status=400)

@@ -7,7 +7,6 @@ import msgspec
 from lambent.errors import AwsError
 from lambent.settings import Settings
 from lambent.wire import ids, recognise
-from lambent.wire.constraints import raise_for
 from lambent.wire.faults import malformed, unknown_operation
 from lambent.wire.http import Request, Response
 from lambent.wire.protocols import Operation
@@ -48,10 +47,8 @@ class Wire:
             parameters = operation.read(plain, labels, pairs)
         except RecursionError:
             raise malformed("The body is nested too deeply") from None
-        if self._constraints and service.profile.validation:
-            problems = operation.check(parameters)
-            if problems:
-                raise_for(problems, service.validation_code(operation))
+        if self._constraints:
+            service.check(operation, parameters)
         return Call(
             service.name,
             operation.name,

@@ -9,7 +9,7 @@ from lambent.wire.services import BY_SCOPE, BY_TARGET, BY_VERSION
 
 _DATE = re.compile(r"/\d{4}-\d{2}-\d{2}/")
 _CBOR_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)$")
-_BUCKET_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(?:s3[.-].*|localhost)")
+_BUCKET_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+?)\.(?:s3[.-].*|localhost)")
 
 
 class Sender(NamedTuple):

@@ -1,12 +1,14 @@
 """One service, loaded: its routes, its operations compiled at first use, its errors."""
 
+from typing import Any
+
 import msgspec
 
 from lambent.errors import AwsError
 from lambent.wire import aws_chunked, query, recognise, shapes, sqs_query
-from lambent.wire.constraints import Constraints
+from lambent.wire.constraints import Constraints, raise_for
 from lambent.wire.failures import error_models, failure
-from lambent.wire.faults import method_not_allowed, unknown_action, unknown_operation
+from lambent.wire.faults import method_not_allowed, missing_parameter, unknown_action, unknown_operation
 from lambent.wire.http import Request, Response
 from lambent.wire.protocols import CODECS, Codec, Operation
 from lambent.wire.query import Query
@@ -100,7 +102,16 @@ class Service:
             self._codecs[protocol] = CODECS[protocol](self.profile, self.model)
         return self._codecs[protocol]
 
-    def validation_code(self, operation: Operation) -> str:
+    def check(self, operation: Operation, parameters: dict[str, Any]) -> None:
+        """Raises the service's error for broken constraints."""
+        if self.name == "sqs":  # its other constraints depend on the queue, and are its handlers' matter
+            _check_required(operation, parameters)
+        elif self.profile.validation:
+            problems = operation.check(parameters)
+            if problems:
+                raise_for(problems, self._validation_code(operation))
+
+    def _validation_code(self, operation: Operation) -> str:
         """The code of a broken constraint: what the operation declares (newer operations of Logs do), or else what its
         service answers. SNS declares ValidationException and answers ValidationError all the same (recorded)."""
         declared = "ValidationException" in operation.model.error_names and "query" not in self.model.protocols
@@ -108,6 +119,13 @@ class Service:
 
     def render_failure(self, error: AwsError, protocol: str, request_id: str) -> Response:
         return self.codec(protocol).render_failure(failure(error, self._errors.get(error.code)), request_id)
+
+
+def _check_required(operation: Operation, parameters: dict[str, Any]) -> None:
+    shape = operation.model.input
+    missing = next((name for name in shape.required if name not in parameters), None) if shape else None
+    if missing is not None:
+        raise missing_parameter(missing)
 
 
 def _plain_s3(request: Request) -> Request:

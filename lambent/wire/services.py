@@ -44,7 +44,7 @@ PROFILES: tuple[Profile, ...] = (
         version="2012-11-05",
         namespace="http://queue.amazonaws.com/doc/2012-11-05/",
         more_protocols=("query",),
-        validation="MissingParameter",
+        validation="",
         type_prefix="com.amazonaws.sqs#",
         query_codes=_SQS_CODES,
     ),

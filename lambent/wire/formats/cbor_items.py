@@ -135,7 +135,7 @@ def _head(major: int, argument: int, out: bytearray) -> None:
     if argument < 24:
         out.append(major << 5 | argument)
         return
-    size = next(power for power in range(4) if argument < 1 << (8 << power))
+    size = next((power for power in range(4) if argument < 1 << (8 << power)), 3)
     out.append(major << 5 | 24 + size)
     out += argument.to_bytes(1 << size, "big")
 

@@ -9,6 +9,8 @@ from lambent.errors import AwsError, LambentError, ResourceNotFound, TooManyRequ
 from lambent.settings import Settings
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Call, Wire
+from lambent.wire.patterns import matcher
+from lambent.wire.shapes import load
 
 INVOKE = "/2015-03-31/functions/hello/invocations"
 SIGNED = "AWS4-HMAC-SHA256 Credential={key}/20240101/{region}/lambda/aws4_request, SignedHeaders=host, Signature=x"
@@ -217,3 +219,12 @@ def test_the_operations_of_a_service_are_listed(wire: Wire) -> None:
 def test_a_service_that_aws_does_not_have_is_an_unknown_operation(wire: Wire, scope: str) -> None:
     credential = f"AWS4-HMAC-SHA256 Credential=A/20240101/us-east-1/{scope}/aws4_request, Signature=x"
     assert refused(wire, request("GET", "/", authorization=credential)).code == "UnknownOperationException"
+
+
+@pytest.mark.parametrize("pattern", ["HeaderValue", "AuthHeaderParameters"])
+def test_patterns_that_explode_are_replaced_by_ones_that_do_not(pattern: str) -> None:
+    matches = matcher(load("events").named(pattern).traits["pattern"])
+    assert matches is not None
+    assert not matches(" " * 512 + "\n")
+    assert not matches("\t")
+    assert matches("\ta value\twith  spaces ")

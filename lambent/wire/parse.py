@@ -41,7 +41,8 @@ class Wire:
     def parse(self, request: Request) -> Call:
         """The call that a request makes. Raises AwsError when it is malformed, unknown or breaks a constraint."""
         who = recognise.sender(request)
-        service = self.service(recognise.service(request, who.scope))
+        named = recognise.service(request, who.scope)
+        service = self._services.get(named) or self.service(named)
         try:
             operation, labels, pairs, plain = service.locate(request)
             parameters = operation.read(plain, labels, pairs)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lambent.wire.http import Request
 from lambent.wire.query import Query, parse, path_text
-from lambent.wire.services import BY_SCOPE, BY_TARGET, BY_VERSION
+from lambent.wire.services import BY_OWN_SCOPE, BY_SCOPE, BY_TARGET, BY_VERSION
 
 _DATE = re.compile(r"/\d{4}-\d{2}-\d{2}/")
 _CBOR_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)$")
@@ -57,6 +57,9 @@ def _from_credential(credential: str) -> Sender:
 
 def service(request: Request, scope: str) -> str:
     """botocore's name of the service that a request is for. S3 is what remains: its paths may be anything."""
+    own = BY_OWN_SCOPE.get(scope)
+    if own is not None:
+        return own
     target = request.headers.get("x-amz-target")
     if target is not None:
         found = BY_TARGET.get(target.rpartition(".")[0])

@@ -31,6 +31,8 @@ class Service:
         self.profile = profile(name)
         self.model = shapes.load(name)
         self.protocols = tuple(each for each in (*self.model.protocols, *self.profile.more_protocols) if each in CODECS)
+        only = self.protocols[0] if len(self.protocols) == 1 else ""
+        self._only_rest = only if only.startswith("rest") else ""
         self._constraints = Constraints(name)
         self._errors = error_models(self.model)
         self._operations: dict[tuple[str, str], Operation] = {}
@@ -47,7 +49,7 @@ class Service:
 
     def locate(self, request: Request) -> Located:
         """The operation that a request names. Raises UnknownOperationException or the protocol's word for it."""
-        protocol = self.protocol(request)
+        protocol = self._only_rest or self.protocol(request)
         if protocol.startswith("rest"):
             return self._route(request, protocol)
         return self.operation(self._named(request, protocol), protocol), [], NO_QUERY, request

@@ -86,6 +86,8 @@ PROFILES: tuple[Profile, ...] = (
 _BY_SERVICE = {profile.service: profile for profile in PROFILES}
 # A scope shared by several services names the first; the target or the path tells the others.
 BY_SCOPE = {profile.scope: profile.service for profile in reversed(PROFILES)}
+# Scopes that one service has for itself: nothing else needs to be looked at.
+BY_OWN_SCOPE = {scope: name for scope, name in BY_SCOPE.items() if [p.scope for p in PROFILES].count(scope) == 1}
 BY_TARGET = {profile.target: profile.service for profile in PROFILES if profile.target}
 BY_VERSION = {profile.version: profile.service for profile in PROFILES if profile.version}
 

@@ -37,8 +37,8 @@ def reader(operation: OperationModel, form: Format) -> Reader:
 
     def read(request: Request, labels: list[str], query: Query) -> dict[str, Any]:
         parameters: dict[str, Any] = {}
-        for (member, convert), value in zip(path, labels, strict=True):
-            parameters[member] = convert(value)
+        for number, (member, convert) in enumerate(path):
+            parameters[member] = convert(labels[number])
         if query:
             from_query(query, parameters)
         from_headers(request.headers, parameters)

@@ -29,7 +29,7 @@ class Permit:
 
 
 class Admission:
-    """Running executions by account and region. Invariant: 0 <= running <= limit, whatever happens in a permit's block."""
+    """Running executions by account and region. Invariant: 0 <= running <= limit, whatever happens in a block."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -37,7 +37,7 @@ class Admission:
         self.throttled = 0
 
     def hold(self, invocation: Invocation) -> "Permit":
-        """A permit for as long as its block runs. Raises TooManyRequests with AWS's Reason when the quota is used up."""
+        """A permit for as long as its block runs. Raises TooManyRequests with AWS's Reason when the quota is used."""
         version = invocation.version
         key = (version.account, version.region)
         running = self.running.get(key, 0)

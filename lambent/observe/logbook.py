@@ -47,9 +47,12 @@ class Logbook:
         self.root = root
         self.keep_bytes = keep_bytes
         self._pending: deque[tuple[LogStream, float, bytes]] = deque()
-        self._pending_bytes = 0
+        # Two counts, each changed by one thread only: one count changed by both would drift, and a log that seems
+        # congested for ever blocks its function for ever.
+        self._taken_bytes = 0
+        self._written_bytes = 0
         self._wake = threading.Event()
-        self._stop = False
+        self._closing = threading.Event()
         self._files: dict[Path, _Segments] = {}
         self._thread = threading.Thread(target=self._write_for_ever, name="lambent-logbook", daemon=True)
         self._thread.start()
@@ -57,20 +60,26 @@ class Logbook:
     def append(self, stream: LogStream, at: float, data: bytes) -> None:
         """Whole lines of one moment, as the function wrote them."""
         self._pending.append((stream, at, data))
-        self._pending_bytes += len(data)
+        self._taken_bytes += len(data)
         if not self._wake.is_set():
             self._wake.set()
 
     @property
     def congested(self) -> bool:
-        return self._pending_bytes > CONGESTED_BYTES
+        return self._taken_bytes - self._written_bytes > CONGESTED_BYTES
 
-    def read(self, account: str, region: str, function: str, since: float = 0.0, limit: int = 10_000) -> list[LogLine]:
-        """The last `limit` lines not older than `since` (epoch seconds), oldest first."""
+    def read(
+        self, account: str, region: str, function: str, since: float = 0.0, limit: int = 10_000, *,
+        upto: "Follower | None" = None,
+    ) -> list[LogLine]:  # fmt: skip
+        """The last `limit` lines not older than `since` (epoch seconds), oldest first.
+
+        With `upto` only what that follower will not give: together they have every line once.
+        """
         directory = self.root / account / region / function
         lines: deque[LogLine] = deque(maxlen=limit)
         for path in sorted(directory.glob("*.log")):
-            for line in _lines(path):
+            for line in _lines(path, upto.starts.get(path, 0) if upto else None):
                 lines.extend(entry for entry in _split(line) if entry.at >= since)
         return list(lines)
 
@@ -80,7 +89,7 @@ class Logbook:
 
     def close(self) -> None:
         """Write what is pending, and stop."""
-        self._stop = True
+        self._closing.set()
         self._wake.set()
         self._thread.join()
 
@@ -89,29 +98,30 @@ class Logbook:
     def _write_for_ever(self) -> None:
         while True:
             self._wake.wait()
-            stopping = self._stop
-            self._wake.clear()
+            self._wake.clear()  # before looking: whoever sets it from here on is heard in the next round
+            stopping = self._closing.is_set()
             self._write_pending()
             if stopping:
                 for segments in self._files.values():
                     segments.close()
                 return
             # A pause lets a burst gather into one write; it also bounds how often this thread takes the interpreter.
-            threading.Event().wait(FLUSH_EVERY_S)
+            self._closing.wait(FLUSH_EVERY_S)
 
     def _write_pending(self) -> None:
         parts: dict[tuple[str, str, str], list[bytes]] = {}
         for _ in range(len(self._pending)):
             stream, at, data = self._pending.popleft()
-            self._pending_bytes -= len(data)
+            self._written_bytes += len(data)
             whose = (stream.account, stream.region, stream.function)
             parts.setdefault(whose, []).append(_encode((at, stream.name, data.decode("utf-8", "replace"))))
         for whose, entries in parts.items():
             path = self.root.joinpath(*whose)
             try:
                 self._segments(path).write(b"\n".join(entries) + b"\n")
-            except OSError:
-                self._files.pop(path, None)  # a full disk loses log lines, never an invocation
+            except OSError:  # a full disk loses log lines, never an invocation
+                if path in self._files:
+                    self._files.pop(path).close()
 
     def _segments(self, path: Path) -> "_Segments":
         if path not in self._files:
@@ -126,17 +136,16 @@ class Follower:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._read_to = {path: path.stat().st_size for path in directory.glob("*.log")}
+        self.starts = {path: _size(path) for path in directory.glob("*.log")}
+        self._read_to = dict(self.starts)
 
     def fresh(self) -> list[LogLine]:
         """Whole lines written since the last call."""
         lines = []
         for path in sorted(self._directory.glob("*.log")):
             start = self._read_to.get(path, 0)
-            if path.stat().st_size > start:
-                with open(path, "rb") as file:
-                    file.seek(start)
-                    whole, newline, _ = file.read().rpartition(b"\n")
+            if _size(path) > start:
+                whole, newline, _ = _from(path, start).rpartition(b"\n")
                 self._read_to[path] = start + len(whole) + len(newline)
                 lines += [entry for line in whole.splitlines() for entry in _split(line)]
         return lines
@@ -154,7 +163,12 @@ class _Segments:
         self.file: IO[Any] = self._open()
 
     def _open(self) -> IO[Any]:
-        return open(self.directory / f"{self.number:012d}.log", "ab", buffering=0)
+        file = open(self.directory / f"{self.number:012d}.log", "a+b", buffering=0)  # noqa: SIM115 - it stays open
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")  # a crash cut the last entry off: the next one must not be lost with it
+        return file
 
     def write(self, data: bytes) -> None:
         if self.file.tell() >= self.size_limit:
@@ -163,7 +177,8 @@ class _Segments:
             self.file = self._open()
             for old in sorted(self.directory.glob("*.log"))[:-SEGMENTS]:
                 os.unlink(old)
-        self.file.write(data)
+        if self.file.write(data) < len(data):
+            raise OSError("the disk took only a part")
 
     def close(self) -> None:
         self.file.close()
@@ -179,9 +194,30 @@ def _split(line: bytes) -> Iterator[LogLine]:
         yield LogLine(at, stream, message[:LONGEST_MESSAGE])
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path, end: int | None) -> Iterator[bytes]:
     try:
         with open(path, "rb") as file:
-            yield from file
+            at = 0
+            for line in file:
+                at += len(line)
+                if end is not None and at > end:
+                    return
+                yield line
     except FileNotFoundError:
         return  # rotated away while we looked
+
+
+def _from(path: Path, start: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

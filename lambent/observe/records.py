@@ -1,8 +1,9 @@
 """One compact record of every invocation, kept in segments on disk and bounded; metrics, cost and advice read them.
 
-    <root>/<number>.rec     length-prefixed msgpack of model.Record, oldest segment removed first
+<root>/<number>.rec     length-prefixed msgpack of model.Record, oldest segment removed first
 """
 
+import contextlib
 import os
 import struct
 import threading
@@ -17,8 +18,10 @@ from lambent.model import Record
 
 SEGMENTS = 16
 FLUSH_EVERY_S = 0.1
+LARGEST = 65_535  # bytes of one record; an ordinary one has 200
 RECENT = 10_000  # kept in memory too: enough for a status page without touching the disk
 _SIZE = struct.Struct(">H")
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Records:
@@ -31,9 +34,9 @@ class Records:
         self.recent: deque[Record] = deque(maxlen=RECENT)
         self._pending: deque[Record] = deque()
         self._wake = threading.Event()
-        self._stop = False
+        self._closing = threading.Event()
         self._number = max((int(path.stem) for path in root.glob("*.rec")), default=1)
-        self._file: IO[Any] = self._open()
+        self._file: IO[Any] = self._open(self._number)
         self._thread = threading.Thread(target=self._write_for_ever, name="lambent-records", daemon=True)
         self._thread.start()
 
@@ -61,43 +64,72 @@ class Records:
         return found
 
     def close(self) -> None:
-        self._stop = True
+        self._closing.set()
         self._wake.set()
         self._thread.join()
         self._file.close()
 
     # -- the writer thread
 
-    def _open(self) -> IO[Any]:
-        return open(self.root / f"{self._number:012d}.rec", "ab", buffering=0)
+    def _open(self, number: int) -> IO[Any]:
+        path = self.root / f"{number:012d}.rec"
+        file = open(path, "ab", buffering=0)  # noqa: SIM115 - it stays open
+        file.truncate(_whole(path))  # what follows half a record could never be read
+        file.seek(0, os.SEEK_END)
+        return file
 
     def _write_for_ever(self) -> None:
-        encode = msgspec.msgpack.Encoder().encode
-        pause = threading.Event()
         while True:
             self._wake.wait()
-            stopping = self._stop
-            self._wake.clear()
-            parts = []
-            for _ in range(len(self._pending)):
-                data = encode(self._pending.popleft())
-                parts += (_SIZE.pack(len(data)), data)
-            try:
-                self._write(b"".join(parts))
-            except OSError:
-                pass  # a full disk loses records, never an invocation
+            self._wake.clear()  # before looking: whoever sets it from here on is heard in the next round
+            stopping = self._closing.is_set()
+            data = b"".join([_frame(self._pending.popleft()) for _ in range(len(self._pending))])
+            with contextlib.suppress(OSError):  # a full disk loses records, never an invocation
+                self._write(data)
             if stopping:
                 return
-            pause.wait(FLUSH_EVERY_S)
+            self._closing.wait(FLUSH_EVERY_S)
 
     def _write(self, data: bytes) -> None:
         if self._file.tell() >= self.segment_bytes:
-            self._file.close()
-            self._number += 1
-            self._file = self._open()
-            for old in sorted(self.root.glob("*.rec"))[:-SEGMENTS]:
-                os.unlink(old)
-        self._file.write(data)
+            self._next_segment()
+        start = self._file.tell()
+        try:
+            written = self._file.write(data)
+        except OSError:
+            written = 0
+        if written < len(data):
+            self._file.truncate(start)
+            self._file.seek(start)
+
+    def _next_segment(self) -> None:
+        file = self._open(self._number + 1)
+        self._file.close()
+        self._file = file
+        self._number += 1
+        for old in sorted(self.root.glob("*.rec"))[:-SEGMENTS]:
+            os.unlink(old)
+
+
+def _frame(record: Record) -> bytes:
+    """A record behind its size; nothing if it is too large to be one, which would end the writer and all records."""
+    try:
+        data = _encode(record)
+    except ValueError:  # half of a surrogate pair in a name that a function chose
+        return b""
+    return _SIZE.pack(len(data)) + data if len(data) <= LARGEST else b""
+
+
+def _whole(path: Path) -> int:
+    """How many bytes of a segment are whole records; a crash may have cut the last one off."""
+    data = path.read_bytes()
+    at = 0
+    while at + _SIZE.size <= len(data):
+        end = at + _SIZE.size + int(_SIZE.unpack_from(data, at)[0])
+        if end > len(data):
+            break
+        at = end
+    return at
 
 
 def _segment(path: Path, decode: Any) -> Iterator[Record]:
@@ -111,5 +143,8 @@ def _segment(path: Path, decode: Any) -> Iterator[Record]:
         body = data[at + _SIZE.size : at + _SIZE.size + size]
         if len(body) < size:
             return
-        yield decode(body)
+        try:
+            yield decode(body)
+        except msgspec.DecodeError:
+            return
         at += _SIZE.size + size

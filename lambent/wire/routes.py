@@ -92,7 +92,7 @@ def _straight(node: Node, segments: list[str], method: str) -> Match | None:
             step = node.any
             if step is None:
                 return None
-            labels.append(path_text(segment))
+            labels.append(path_text(segment) if "%" in segment else segment)
         node = step
     routes = node.routes.get(method)
     if routes is None or len(routes) > 1 or routes[0].literals:

@@ -1,0 +1,143 @@
+// One invocation: the handler is called in one of its three styles, and exactly one answer goes out.
+import { once } from 'node:events'
+import { ERROR, RESULT } from './channel.mjs'
+import { logError } from './console.mjs'
+import { contextMembers } from './context.mjs'
+import { NodeJsExit, toDocument } from './errors.mjs'
+import { CollectingStream } from './stream.mjs'
+
+const NEVER_SETTLED =
+  'The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that ' +
+  'was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes'
+export const UNSETTLED_STATUS = 13 // Node's own for a top-level await that nothing will ever settle
+
+// Mutable state: `answered`, and `onEmptyLoop`, what to do when nothing is left to run; the answer clears both.
+export class Invocation {
+  answered = false
+  onEmptyLoop = null
+
+  constructor(channel, token, meta, body, onAnswered) {
+    Object.assign(this, { channel, token, meta, body, onAnswered })
+  }
+
+  succeed(result) {
+    this.#answer(RESULT, null, Buffer.from(serialise(result)))
+  }
+
+  // Log the error and answer with its document.
+  fail(error, title = 'Invoke Error') {
+    if (this.answered) return
+    logError(title, error)
+    const document = toDocument(error)
+    this.#answer(ERROR, { type: document.errorType }, Buffer.from(JSON.stringify(document)))
+  }
+
+  #answer(type, meta, body) {
+    if (this.answered) return
+    this.answered = true
+    this.onEmptyLoop = null
+    this.channel.send(type, this.token, meta, body)
+    this.onAnswered()
+  }
+
+  answerBytes(bytes) {
+    this.#answer(RESULT, null, bytes)
+  }
+
+  get event() {
+    return JSON.parse(this.body.toString('utf8'))
+  }
+}
+
+function serialise(result) {
+  try {
+    return JSON.stringify(result === undefined ? null : result) ?? ''
+  } catch {
+    throw new Error('Unable to stringify response body')
+  }
+}
+
+const isPromise = (value) => typeof value?.then === 'function'
+
+// Up to Node.js 22: promise or callback, and an empty event loop ends an invocation that has neither.
+export function callWithCallback(invocation, handler) {
+  const { callback, context } = callbackStyle(invocation)
+  invocation.onEmptyLoop = () => invocation.succeed(null)
+  try {
+    Object.assign(context, contextMembers(invocation.meta))
+    const result = handler(invocation.event, context, callback)
+    if (isPromise(result)) result.then(context.succeed, context.fail).catch(context.fail)
+  } catch (error) {
+    callback(error)
+  }
+}
+
+// The callback and the context methods of the old style: only the first call of each counts.
+function callbackStyle(invocation) {
+  let waits = true
+  let finished = false
+  const firstOnly = (action) => (...parameters) => {
+    if (finished) return
+    action(...parameters)
+    finished = true
+  }
+  const settle = (error, result, whenEmpty) => {
+    invocation.onEmptyLoop = null
+    if (error !== undefined && error !== null) invocation.fail(error)
+    else if (whenEmpty) invocation.onEmptyLoop = () => setImmediate(() => completeLate(invocation, result))
+    else invocation.succeed(result)
+  }
+  const context = {
+    get callbackWaitsForEmptyEventLoop() {
+      return waits
+    },
+    set callbackWaitsForEmptyEventLoop(value) {
+      waits = value
+    },
+    succeed: firstOnly((result) => settle(null, result, false)),
+    fail: firstOnly((error) => settle(error ?? 'handled', null, false)),
+    done: firstOnly((error, result) => settle(error, result, false)),
+  }
+  return { context, callback: firstOnly((error, result) => settle(error, result, waits)) }
+}
+
+function completeLate(invocation, result) {
+  try {
+    invocation.succeed(result)
+  } catch (error) {
+    invocation.fail(error)
+  }
+}
+
+// From Node.js 24 on: the answer is what the handler returns or its promise comes to.
+export async function callPlain(invocation, handler) {
+  invocation.onEmptyLoop = () => {
+    invocation.fail(new NodeJsExit(NEVER_SETTLED))
+    process.exit(UNSETTLED_STATUS)
+  }
+  try {
+    const context = contextMembers(invocation.meta)
+    const result = await handler(invocation.event, context)
+    invocation.succeed(result)
+  } catch (error) {
+    invocation.fail(error)
+  }
+}
+
+// A streaming handler, whose stream is collected into one answer.
+export async function callStreaming(invocation, handler) {
+  const stream = new CollectingStream()
+  const unfinished = () => invocation.fail('Response stream is not finished.')
+  invocation.onEmptyLoop = unfinished
+  try {
+    const finished = once(stream, 'finish')
+    finished.catch(() => {}) // the error is the handler's to see; it fails the invocation below
+    const result = handler(invocation.event, stream, contextMembers(invocation.meta))
+    if (!isPromise(result)) throw 'Streaming does not support non-async handlers.'
+    if ((await result) !== undefined) console.warn('Streaming handlers ignore return values.')
+    await finished
+    invocation.answerBytes(stream.collected)
+  } catch (error) {
+    invocation.fail(error)
+  }
+}

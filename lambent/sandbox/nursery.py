@@ -276,7 +276,7 @@ class Nursery:
         """The sandbox is no more, or is going this instant: everything of it is dropped, and the front end told."""
         self.selector.unregister(husk.control)
         husk.control.close()
-        killed_for_memory = self.groups.oom_kills(husk.name) > 0
+        killed_for_memory, counters = self.groups.oom_kills(husk.name) > 0, self.last_counters(husk)
         self.groups.kill(husk.name)
         if not self.groups.remove(husk.name):
             self.dying.append(husk.name)
@@ -285,7 +285,7 @@ class Nursery:
             if husk.state in ("assigned", "waited"):
                 tell(protocol.Refused(order.ask, "the execution environment ended while it was being made"))
             else:
-                tell(protocol.Ended(husk.name, status, killed_for_memory))
+                tell(protocol.Ended(husk.name, status, killed_for_memory, counters))
         elif husk.state == "ready":
             brood.ready.remove(husk)
         else:
@@ -294,6 +294,19 @@ class Nursery:
         husk.close_fds()
         husk.state = "ended"
         self.settle(brood)
+
+    def last_counters(self, husk: Husk) -> tuple[bytes, ...]:
+        """What the sandbox has used in all; nothing of a husk that was never given out."""
+        if husk.state != "running":
+            return ()
+        with contextlib.suppress(OSError):
+            fds = self.groups.open_counters(husk.name)
+            try:
+                return tuple(os.pread(fd, 128, 0) for fd in fds)
+            finally:
+                for fd in fds:
+                    os.close(fd)
+        return ()
 
     def failed(self, brood: Brood) -> None:
         """A husk died before it was ready. After a few in a row, tell who waits instead of trying for ever."""

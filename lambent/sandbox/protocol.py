@@ -92,6 +92,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     husk: str
     status: int | None
     out_of_memory: bool
+    counters: tuple[bytes, ...] = ()  # what the counters said last: they go with the control group
 
 
 class Counts(msgspec.Struct, frozen=True, tag="counts"):

@@ -29,31 +29,34 @@ class Counters:
 
     def __init__(self, fds: list[int]) -> None:
         self._fds = fds
-        self._last: tuple[int, int | None] = (0, None)
+        self._last: tuple[bytes, ...] = ()  # what they said last; the files go away with the control group
 
     def memory_peak_mb(self) -> int:
         """Highest use since the environment was made, rounded up; 0 where nobody counts."""
-        if not self._fds:
-            return self._last[0]
-        return -(-int(os.pread(self._fds[0], 32, 0)) // _MB)
+        return -(-int(self._read(0) or b"0") // _MB)
 
     def cpu_ns(self) -> int | None:
-        if not self._fds:
-            return self._last[1]
-        data = os.pread(self._fds[1], 128, 0)
+        data = self._read(1)
         if data.startswith(b"usage_usec"):  # version 2
             return int(data.split(None, 2)[1]) * 1000
-        return int(data)
+        return int(data) if data else None
+
+    def keep(self, last: tuple[bytes, ...] = ()) -> None:
+        """Before the group goes: an invocation that its environment does not survive has used memory too."""
+        self._last = last or tuple(self._read(index) for index in range(len(self._fds)))
 
     def close(self) -> None:
-        """The last values stay readable: an invocation that killed its environment has used them."""
-        try:
-            self._last = (self.memory_peak_mb(), self.cpu_ns())
-        except OSError:
-            self._last = (0, None)  # the group is gone already
         for fd in self._fds:
             os.close(fd)
         self._fds = []
+
+    def _read(self, index: int) -> bytes:
+        if self._fds:
+            try:
+                return os.pread(self._fds[index], 128, 0)
+            except OSError:
+                pass  # the group is gone
+        return self._last[index] if self._last else b""
 
 
 class Sandbox:
@@ -128,6 +131,7 @@ class Sandbox:
         """Stop it now; everything in it is killed. Safe to call again."""
         if not self.gone:
             self.gone = True
+            self._counters.keep()
             self._kill()
 
     def ended(self, news: Ended) -> None:
@@ -138,6 +142,7 @@ class Sandbox:
         self._link.close()
         self._tap.finish()
         self._tap.close()
+        self._counters.keep(news.counters)
         self._counters.close()
 
     @property

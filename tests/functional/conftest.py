@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,12 @@ from typing import Any
 import pytest
 from real_server import Function, Server, clean_environment
 
+PROBE = """
+    def handler(event, context):
+        names = {"given": event["given"], "context": context}
+        exec(event["code"], names)
+        return names["answer"]
+"""
 Serve = Callable[..., Server]
 
 
@@ -26,14 +33,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that most tests share. Functions have names of their own, so tests do not meet in it."""
-    server = Server(tmp_path_factory.mktemp("shared") / "data")
+    environ = clean_environment() | {"SECRET_OF_THE_HOST": "canary-of-the-host"}
+    server = Server(tmp_path_factory.mktemp("shared") / "data", environ=environ)
     yield server
     server.stop()
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts private servers: `serve("--concurrency", "2")`, or `serve(data=...)` on a directory that was used before."""
+    """Starts private servers: `serve("--concurrency", "2")`, or `serve(data=...)` on a directory that has been used."""
     started: list[Server] = []
 
     def start(*flags: str, data: Path | None = None, **options: Any) -> Server:
@@ -70,5 +78,19 @@ def aws(server: Server) -> Callable[..., "subprocess.CompletedProcess[str]"]:
             [Path(sys.executable).with_name("aws"), "--endpoint-url", server.endpoint, *words],
             env=clean_environment() | credentials | quiet, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def inside(deploy: Callable[..., Function]) -> Callable[..., Any]:
+    """Runs code inside a sandbox of its own: `inside("answer = 1 + given['n']", n=1)` is 2."""
+    function: list[Function] = []
+
+    def run(code: str, **given: Any) -> Any:
+        function[:] = function or [deploy(PROBE)]
+        answer = function[0].call({"code": textwrap.dedent(code), "given": given})
+        assert answer.error is None, answer.value
+        return answer.value
 
     return run

@@ -2,9 +2,10 @@
 
     python benchmarks/edge.py [--seconds 3] [--loop uvloop|asyncio] [--lean] [--profile FILE]
 
-Prints requests/s, p50, p99 and the server's processor time per request for 1, 16 and 64 connections. The load generator is this file again, or wrk where it is
-installed; on two cores each side has one. Requests carry the headers of boto3, with --lean only the two that HTTP
-needs. With --profile the server writes cProfile's figures of its work to FILE.
+Prints requests/s, p50, p99 and the server's processor time per request (which a busy machine distorts least) for 1, 16
+and 64 connections. The load generator is this file again, or wrk where it is installed; on two cores each side has one.
+Requests carry the headers of boto3, with --lean only the two that HTTP needs. With --profile the server writes
+cProfile's figures of its work to FILE.
 """
 
 import argparse
@@ -150,9 +151,8 @@ def measure(options: argparse.Namespace) -> None:
         f"{platform.machine()}, {platform.python_implementation()} {platform.python_version()}, {options.loop}, ",
         end="",
     )
-    print(
-        f"load by {wrk or 'asyncio'}\n{'connections':>11} {'n':>9} {'requests/s':>11} {'p50 ms':>8} {'p99 ms':>8} {'cpu us':>7}"
-    )
+    print(f"load by {wrk or 'asyncio'}")
+    print(f"{'connections':>11} {'n':>9} {'requests/s':>11} {'p50 ms':>8} {'p99 ms':>8} {'cpu us':>7}")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())

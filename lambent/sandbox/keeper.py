@@ -85,9 +85,9 @@ class Keeper:
                 continue
             pool.retired = True
             del self.pools[pool.key]
-            for sandbox in pool.idle:
+            idle, pool.idle = pool.idle, []
+            for sandbox in idle:
                 sandbox.end()
-            pool.idle.clear()
 
     def refuse(self, runtime: str) -> str | None:
         """Why `runtime` cannot run here and how to add it; None when it can."""
@@ -114,11 +114,15 @@ class Keeper:
     async def expire_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            now = self.clock.monotonic()
-            for pool, sandbox in decisions.expired(list(self.pools.values()), now, self.settings.idle_expiry_s):
+            self.expire(self.clock.monotonic())
+
+    def expire(self, now: float) -> None:
+        """End what has been idle for too long, and forget pools in which nobody is or waits."""
+        for pool, sandbox in decisions.expired(list(self.pools.values()), now, self.settings.idle_expiry_s):
+            if sandbox in pool.idle:  # ending one may be how the agent's death comes to light, which ends all
                 self._end_idle(pool, sandbox)
-            for key in [key for key, pool in self.pools.items() if not pool.size]:
-                del self.pools[key]
+        for key in [key for key, pool in self.pools.items() if not pool.size]:
+            del self.pools[key]
 
     def counts(self) -> dict[str, int]:
         return {
@@ -154,9 +158,21 @@ class Keeper:
                     # Its place counts as free at once: the kernel frees the memory within a millisecond or two.
                     return await self._start(pool, version)
                 case _:
-                    waiting = asyncio.get_running_loop().create_future()
-                    self._room.append(waiting)
-                    await waiting
+                    await self._wait(pool)
+
+    async def _wait(self, pool: Pool) -> None:
+        """Until there may be room."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._room.append(waiting)
+        pool.waiting += 1
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self._make_room()  # the room was meant for this one; another one can use it
+            raise
+        finally:
+            pool.waiting -= 1
 
     async def _start(self, pool: Pool, version: Version) -> Sandbox:
         self.alive += 1
@@ -171,6 +187,7 @@ class Keeper:
             pool.starting -= 1
         if sandbox.gone:
             self.alive -= 1  # its end was reported before it had a home
+            self._make_room()
         else:
             self._homes[sandbox.name] = pool
         return sandbox

@@ -20,6 +20,7 @@ class Pool:
         self.idle: list[Sandbox] = []
         self.busy = 0
         self.starting = 0
+        self.waiting = 0  # invocations that will start or take a sandbox of this pool as soon as there is room
         self.retired = False
 
     def __repr__(self) -> str:
@@ -27,7 +28,8 @@ class Pool:
 
     @property
     def size(self) -> int:
-        return len(self.idle) + self.busy + self.starting
+        """Zero when nobody would miss the pool."""
+        return len(self.idle) + self.busy + self.starting + self.waiting
 
 
 class Step(Enum):

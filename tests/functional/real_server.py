@@ -125,11 +125,11 @@ class Server:
     def deploy(self, source: str, name: str = "", **configuration: Any) -> Function:
         """A function of this source, in Python unless a Runtime is given, ready to be invoked."""
         name = name or f"f-{uuid.uuid4().hex[:12]}"
-        wanted = {"Runtime": configuration.pop("Runtime", None) or self.runtime, "MemorySize": 1769, "Timeout": 60}
+        usual = {"Handler": "app.handler", "MemorySize": 1769, "Timeout": 60}
+        configuration = usual | configuration
+        configuration.setdefault("Runtime", self.runtime)
         code = zip_of({"app.py": source})
-        self.client.create_function(
-            FunctionName=name, Role=ROLE, Handler="app.handler", Code={"ZipFile": code}, **(wanted | configuration)
-        )
+        self.client.create_function(FunctionName=name, Role=ROLE, Code={"ZipFile": code}, **configuration)
         self.wait_until_active(name)
         return Function(self, name)
 
@@ -180,11 +180,12 @@ class Server:
         return found
 
 
-def client(endpoint: str, account: str = "000000000000", region: str = "us-east-1") -> Any:
+def client(endpoint: str, account: str = "000000000000", region: str = "us-east-1", **options: Any) -> Any:
     """boto3, as it comes, but without retries: a test must see the first answer."""
+    config = _FRIENDLY.merge(Config(**options))
     return boto3.client(
         "lambda", endpoint_url=endpoint, region_name=region, aws_access_key_id=account,
-        aws_secret_access_key="any", config=_FRIENDLY,
+        aws_secret_access_key="any", config=config,
     )  # fmt: skip
 
 
@@ -199,6 +200,7 @@ def zip_of(files: dict[str, str | bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o755 << 16
             archive.writestr(entry, textwrap.dedent(text) if isinstance(text, str) else text)
     return buffer.getvalue()

@@ -239,7 +239,8 @@ def test_an_answer_of_six_megabytes_comes_back_and_more_is_refused(deploy: Deplo
     assert len(function.call(limit - 2).value) == limit - 2
     assert function.call(limit - 1).value == {
         "errorType": "Function.ResponseSizeTooLarge",
-        "errorMessage": f"Response payload size ({limit + 1} bytes) exceeded maximum allowed payload size ({limit} bytes).",
+        "errorMessage": f"Response payload size ({limit + 1} bytes) exceeded maximum allowed payload size "
+        f"({limit} bytes).",
     }
     assert function.call(100 << 20).error == "Unhandled"
     assert function.call(1).value == "x"

@@ -7,7 +7,7 @@ TAKES_THE_REST = True  # its options belong to the agent, which knows its own
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "lambent agent [options of the agent]"
+    """There are none of ours."""
 
 
 def run(args: argparse.Namespace) -> int:

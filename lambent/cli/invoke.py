@@ -11,6 +11,7 @@ from urllib.parse import quote
 from lambent.cli.endpoint import CommandFailed, add_endpoint, add_region, endpoint_of, refusal
 from lambent.cli.output import paint
 
+POSITIONAL = "FUNCTION"
 EXAMPLES = (
     "lambent invoke hello",
     'lambent invoke hello --payload \'{"name": "Ada"}\'',

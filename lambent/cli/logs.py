@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from lambent.cli.endpoint import CommandFailed, add_endpoint, add_region, endpoint_of, refusal
 from lambent.cli.output import paint
 
+POSITIONAL = "FUNCTION"
 EXAMPLES = (
     "lambent logs hello",
     "lambent logs hello --follow",

@@ -88,4 +88,6 @@ def parser_of(name: str, command: ModuleType) -> "argparse.ArgumentParser":
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.arguments(parser)
+    # argparse's own usage line differs between versions of Python, and says no more than the list below it.
+    parser.usage = " ".join(filter(None, (f"lambent {name} [options]", getattr(command, "POSITIONAL", ""))))
     return parser

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambent"
 
-# A package may import itself and what lies lower. Nouns may use each other; app sees all.
+# A part may import itself and what lies lower. Nouns may use each other; banner is a piece of app; app sees all.
 HEIGHT = {
     "model": 0,
     "errors": 0,

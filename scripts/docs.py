@@ -1,0 +1,122 @@
+"""Writes docs/reference from the code: settings, commands and operations. `--check` only says what is out of date."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from lambent.cli.main import COMMANDS, parser_of, usage
+from lambent.settings import TABLE, Setting
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+NOTE = "<!-- Written by scripts/docs.py (make docs); a test fails when it is out of date. -->"
+
+
+def settings_page() -> str:
+    """Every row of the table, with its flag and its variable."""
+    rows = [_setting(row) for row in TABLE]
+    return "\n".join(
+        [
+            "# Settings",
+            NOTE,
+            "",
+            "Later wins: the default, the file (`--config FILE` or `LAMBENT_CONFIG`, TOML, keys as in the first column),",
+            "the environment, the flag of `lambent up`. A bad value or an unknown name stops the start with a message.",
+            "",
+            "| Setting | Default | What it is | Flag | Environment |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _setting(row: Setting) -> str:
+    default = {"": "empty", False: "false", True: "true"}.get(row.default, row.default)
+    flag = f"--{row.name.replace('_', '-')}"
+    return f"| `{row.name}` | {default} | {row.help} | `{flag}` | `LAMBENT_{row.name.upper()}` |"
+
+
+def commands_page() -> str:
+    """The general help, and the help of each command."""
+    parts = ["# Commands", NOTE, "", "```", usage(), "```", ""]
+    for name in COMMANDS:
+        parser = parser_of(name, import_module(f"lambent.cli.{name}"))
+        parser.formatter_class = _formatter
+        parts += [f"## lambent {name}", "", "```", parser.format_help().rstrip(), "```", ""]
+    parts += [
+        "Exit status: 0 done, 1 it failed (for `invoke` also: the function did), 2 asked wrongly. Output is coloured on",
+        "a terminal only, and never with `NO_COLOR` set.",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _formatter(prog: str) -> "object":
+    """Help as wide as the page, whatever the terminal of whoever runs this."""
+    import argparse
+
+    return argparse.RawDescriptionHelpFormatter(prog, width=110)
+
+
+def operations_page() -> str:
+    """Every operation of the Lambda model: served, or answered with 501."""
+    from botocore.loaders import Loader
+
+    from lambent.control.registry import operations
+    from lambent.edge.frontdoor import INVOKES
+
+    model = Loader().load_service_model("lambda", "service-2")
+    served = {*operations, *INVOKES}
+    built = sorted(name for name in model["operations"] if name in served)
+    missing = sorted(name for name in model["operations"] if name not in served)
+    rows = [f"| `{name}` | `{_http(model['operations'][name])}` |" for name in built]
+    return "\n".join(
+        [
+            "# Operations of the Lambda API",
+            NOTE,
+            "",
+            f"{len(built)} are served. Members, constraints and errors are those of AWS's service model.",
+            "",
+            "| Operation | Request |",
+            "|---|---|",
+            *rows,
+            "",
+            "`Invoke` serves the types `RequestResponse` and `DryRun`; `Event` answers 501.",
+            "",
+            f"The other {len(missing)} are not built yet. A request for one is understood, checked and answered with",
+            "status 501, `NotImplementedException` and the operation's name:",
+            "",
+            ", ".join(f"`{name}`" for name in missing) + ".",
+            "",
+        ]
+    )
+
+
+def _http(operation: dict[str, dict[str, str]]) -> str:
+    return f"{operation['http']['method']} {operation['http']['requestUri']}"
+
+
+PAGES = {"settings.md": settings_page, "commands.md": commands_page, "operations.md": operations_page}
+
+
+def outdated() -> list[str]:
+    """The pages that are not what the code says now."""
+    return [name for name, page in PAGES.items() if _read(REFERENCE / name) != page()]
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def main() -> int:
+    if "--check" in sys.argv:
+        print(json.dumps(outdated()))
+        return 1 if outdated() else 0
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,7 +20,7 @@ def settings_page() -> str:
             "# Settings",
             NOTE,
             "",
-            "Later wins: the default, the file (`--config FILE` or `LAMBENT_CONFIG`, TOML, keys as in the first column),",
+            "Later wins: the default, the file (`--config FILE` or `LAMBENT_CONFIG`; TOML, keys as in the table),",
             "the environment, the flag of `lambent up`. A bad value or an unknown name stops the start with a message.",
             "",
             "| Setting | Default | What it is | Flag | Environment |",
@@ -45,8 +45,8 @@ def commands_page() -> str:
         parser.formatter_class = _formatter
         parts += [f"## lambent {name}", "", "```", parser.format_help().rstrip(), "```", ""]
     parts += [
-        "Exit status: 0 done, 1 it failed (for `invoke` also: the function did), 2 asked wrongly. Output is coloured on",
-        "a terminal only, and never with `NO_COLOR` set.",
+        "Exit status: 0 done, 1 it failed (for `invoke` also: the function did), 2 asked wrongly. Output is coloured",
+        "on a terminal only, and never with `NO_COLOR` set.",
         "",
     ]
     return "\n".join(parts)

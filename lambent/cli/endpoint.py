@@ -71,7 +71,7 @@ class Endpoint:
         response = self.send("GET", path, {})
         body = response.read()
         if response.status != 200:
-            raise CommandFailed(refusal(response.status, body))
+            raise CommandFailed(refusal(response, body))
         try:
             found = json.loads(body)
         except ValueError as error:
@@ -95,11 +95,11 @@ def endpoint_of(args: argparse.Namespace, environ: Mapping[str, str] = os.enviro
     return Endpoint(url, credentials_of(environ, getattr(args, "region", None)))
 
 
-def refusal(status: int, body: bytes) -> str:
+def refusal(response: http.client.HTTPResponse, body: bytes) -> str:
     """What a non-200 answer says, in one line: AWS's code and message where there is one."""
     try:
         found = json.loads(body)
     except ValueError:
-        return f"the server answered {status}: {body[:200].decode(errors='replace').strip() or 'nothing'}"
-    code = str(found.get("__type") or found.get("Type") or found.get("code") or status).rpartition("#")[2]
-    return f"{code}: {found.get('Message') or found.get('message') or found}"
+        return f"the server answered {response.status}: {body[:200].decode(errors='replace').strip() or 'nothing'}"
+    code = response.getheader("x-amzn-errortype") or found.get("__type") or response.status
+    return f"{str(code).partition(':')[0]}: {found.get('Message') or found.get('message') or found}"

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     response = endpoint_of(args).send("POST", path, headers, event_of(args))
     body = response.read()
     if response.status >= 300:
-        raise CommandFailed(refusal(response.status, body))
+        raise CommandFailed(refusal(response, body))
     return _show(args.quiet, body, response.getheader("X-Amz-Function-Error"), response.getheader("X-Amz-Log-Result"))
 
 
@@ -59,7 +59,7 @@ def _show(quiet: bool, body: bytes, function_error: str | None, log: str | None)
     sys.stdout.buffer.write(body + (b"\n" if sys.stdout.isatty() else b""))
     sys.stdout.flush()
     if log and not quiet:
-        tail = base64.b64decode(log).decode(errors="replace").rstrip()
+        tail = base64.b64decode(log).decode(errors="replace").rstrip().replace("\r", "\n")
         print(paint(tail, "dim", sys.stderr), file=sys.stderr)
     if function_error:
         print(paint(f"the function failed ({function_error})", "red", sys.stderr), file=sys.stderr)

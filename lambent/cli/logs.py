@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     endpoint = endpoint_of(args)
     response = endpoint.send("GET", _path(args, endpoint.owner(), time.time()), {})
     if response.status != 200:
-        raise CommandFailed(refusal(response.status, response.read()))
+        raise CommandFailed(refusal(response, response.read()))
     try:
         for line in response:
             if line.strip():
@@ -72,6 +72,6 @@ def shown(event: dict[str, Any]) -> str:
     """One log line for people: local time, the message, platform lines set back."""
     at = float(event.get("at", 0.0))
     moment = time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03d}"
-    message = str(event.get("message", "")).rstrip("\n")
+    message = str(event.get("message", "")).rstrip("\n").replace("\r", "\n")  # runtimes keep a traceback in one event
     platform = message.startswith(("START ", "END ", "REPORT ", "INIT_START "))
     return f"{paint(moment, 'cyan')}  {paint(message, 'dim') if platform else message}"

@@ -13,7 +13,7 @@ import pytest
 
 from lambent.cli.main import main
 
-LOG = "START RequestId: 1\nhello\nREPORT RequestId: 1\tDuration: 1.00 ms\n"
+LOG = "START RequestId: 1\nhello\rthere\nREPORT RequestId: 1\tDuration: 1.00 ms\n"
 
 
 class Fake(BaseHTTPRequestHandler):
@@ -39,7 +39,8 @@ class Fake(BaseHTTPRequestHandler):
         elif "hello/" in self.path:
             self._answer(200, b'{"hello": "Ada"}', log)
         else:
-            self._answer(404, b'{"Type": "User", "Message": "Function not found: missing"}')
+            error = {"x-amzn-ErrorType": "ResourceNotFoundException"}
+            self._answer(404, b'{"Type": "User", "Message": "Function not found: missing"}', error)
 
     def _remember(self, body: bytes) -> None:
         self.seen.append((self.command, self.path, {name.lower(): v for name, v in self.headers.items()}, body))
@@ -74,7 +75,7 @@ def test_invoke_prints_the_answer_and_the_log_apart(seen: list[Any], capfd: pyte
     assert main(["invoke", "hello", "--payload", '{"name": "Ada"}']) == 0
     out, err = capfd.readouterr()
     assert out == '{"hello": "Ada"}'
-    assert err.rstrip() == LOG.rstrip()
+    assert err.rstrip() == LOG.rstrip().replace("\r", "\n")
     method, path, headers, body = seen[0]
     assert (method, path, body) == ("POST", "/2015-03-31/functions/hello/invocations", b'{"name": "Ada"}')
     assert headers["x-amz-log-type"] == "Tail"
@@ -123,7 +124,7 @@ def test_invoke_passes_arns_qualifiers_and_the_region(seen: list[Any]) -> None:
 
 def test_an_unknown_function_is_an_error_in_awss_words(seen: list[Any], capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["invoke", "missing"]) == 1
-    assert "Function not found: missing" in capfd.readouterr().err
+    assert "ResourceNotFoundException: Function not found: missing" in capfd.readouterr().err
 
 
 def test_logs_are_printed_oldest_first(seen: list[Any], capsys: pytest.CaptureFixture[str]) -> None:

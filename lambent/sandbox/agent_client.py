@@ -170,7 +170,7 @@ class AgentClient:
                 future.set_exception(AgentGone())
         endings, self._endings = self._endings, {}
         for husk, callback in endings.items():
-            callback(protocol.Ended(husk, None, False))
+            callback(protocol.Ended(husk, None, False, lost=True))
         self._on_gone()
 
 

@@ -18,6 +18,7 @@ from lambent.settings import Settings
 
 log = logging.getLogger("lambent")
 
+AGENT_WAIT_S = 15.0  # a new agent is there after one or two
 LOOK_EVERY_S = 5.0  # how often idle sandboxes are looked over; expiry is meant in minutes
 
 
@@ -49,6 +50,7 @@ class Keeper:
         self.starter = starter
         self.clock = clock
         self.agent: AgentClient | None = None
+        self._attached = asyncio.Event()  # set while there is an agent
         self.pools: dict[str, Pool] = {}
         self.alive = 0
         self._room: deque[asyncio.Future[None]] = deque()  # invocations that wait for any sandbox to end or rest
@@ -71,7 +73,7 @@ class Keeper:
         await self.use(version.runtime)
 
     async def use(self, runtime: str) -> None:
-        agent = self._agent()
+        agent = await self._present()
         husks = self._in_use[runtime] = self.settings.husks
         await agent.prepare(runtime, husks)
 
@@ -100,6 +102,7 @@ class Keeper:
     async def attach(self, agent: AgentClient) -> None:
         """A (new) agent is there: its husks are made for the runtimes in use."""
         self.agent = agent
+        self._attached.set()
         for runtime in list(self._in_use):
             try:
                 await self.use(runtime)
@@ -108,6 +111,7 @@ class Keeper:
 
     def detach(self) -> None:
         self.agent = None
+        self._attached.clear()
 
     # -- housekeeping
 
@@ -139,9 +143,15 @@ class Keeper:
             pool = self.pools[key] = Pool(key, (version.account, version.region, version.name), version.version)
         return pool
 
-    def _agent(self) -> AgentClient:
-        if self.agent is None or self.agent.gone:
-            raise AgentGone("the node agent is being restarted; try again")
+    async def _present(self) -> AgentClient:
+        """The agent. After one died, whoever needs it waits for the next. Raises AgentGone."""
+        try:
+            async with asyncio.timeout(AGENT_WAIT_S):
+                while self.agent is None or self.agent.gone:
+                    self._attached.clear()
+                    await self._attached.wait()
+        except TimeoutError:
+            raise AgentGone("the node agent is being restarted; try again") from None
         return self.agent
 
     async def obtain(self, pool: Pool, version: Version) -> Sandbox:
@@ -178,7 +188,7 @@ class Keeper:
         self.alive += 1
         pool.starting += 1
         try:
-            sandbox = await self.starter.start(self._agent(), version, self._ended)
+            sandbox = await self._make(version)
         except BaseException:
             self.alive -= 1
             self._make_room()
@@ -191,6 +201,13 @@ class Keeper:
         else:
             self._homes[sandbox.name] = pool
         return sandbox
+
+    async def _make(self, version: Version) -> Sandbox:
+        """A sandbox; once more if the agent dies meanwhile, since nothing of the invocation has run yet."""
+        try:
+            return await self.starter.start(await self._present(), version, self._ended)
+        except AgentGone:
+            return await self.starter.start(await self._present(), version, self._ended)
 
     def release(self, pool: Pool, sandbox: Sandbox) -> None:
         if not sandbox.reusable or pool.retired:

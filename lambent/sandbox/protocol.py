@@ -93,6 +93,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     status: int | None
     out_of_memory: bool
     counters: tuple[bytes, ...] = ()  # what the counters said last: they go with the control group
+    lost: bool = False  # nobody says how: the agent died, and everything with it
 
 
 class Counts(msgspec.Struct, frozen=True, tag="counts"):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lambent.clock import Clock
+from lambent.errors import AgentGone
 from lambent.model import Invocation, Outcome, Version
 from lambent.observe import report
 from lambent.sandbox import failures
@@ -107,7 +108,10 @@ class Sandbox:
         return None
 
     async def run(self, invocation: Invocation) -> Outcome:
-        """Run one invocation to its outcome; never raises for what a function or its runtime does."""
+        """Run one invocation to its outcome; never raises for what a function or its runtime does.
+
+        Raises AgentGone when the node agent dies meanwhile.
+        """
         clock, tap, version = self._clock, self._tap, self.version
         tap.begin()
         speaks = report.speaks(version)
@@ -158,8 +162,7 @@ class Sandbox:
             return failures.init_failed(invocation.request_id, error_type, self.doomed.error_body)
         if self.init_trouble == "timeout":
             return failures.timed_out(invocation.request_id, self.version.timeout_s)
-        news = await self._how_it_ended()
-        return failures.exited(invocation.request_id, news.status, out_of_memory=news.out_of_memory)
+        return await self._exited(invocation)
 
     async def _ask(self, invocation: Invocation) -> Reply | Failure:
         """The runtime's answer, or the failure that stands for it. The host keeps the time."""
@@ -177,13 +180,19 @@ class Sandbox:
             if self._loop.time() - before >= timeout_s:
                 self.end()
                 return failures.timed_out(invocation.request_id, timeout_s)
-            news = await self._how_it_ended()
-            return failures.exited(invocation.request_id, news.status, out_of_memory=news.out_of_memory)
+            return await self._exited(invocation)
         finally:
             timer.cancel()
         if len(reply.payload) > failures.RESPONSE_LIMIT:
             return failures.too_large(len(reply.payload))
         return reply
+
+    async def _exited(self, invocation: Invocation) -> Failure:
+        """The runtime is gone. That is the function's doing, unless the agent went: then it is ours, and AgentGone."""
+        news = await self._how_it_ended()
+        if news.lost:
+            raise AgentGone("the node agent died, and the execution environment with it; the call may have run")
+        return failures.exited(invocation.request_id, news.status, out_of_memory=news.out_of_memory)
 
     async def _how_it_ended(self) -> Ended:
         """The news of the runtime's end, which follows its closed channel; killed if it only closed the channel."""

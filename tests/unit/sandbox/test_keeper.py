@@ -194,7 +194,8 @@ class KeeperMachine(RuleBasedStateMachine):
         self.agent.gone = True
         self.settle()
         self.agent = FakeAgent()
-        self.keeper.agent = self.agent  # type: ignore[assignment]
+        self.loop.run_until_complete(self.keeper.attach(self.agent))  # type: ignore[arg-type]
+        self.settle()
 
     # -- what is true at any time
 
@@ -351,7 +352,36 @@ async def test_who_waits_for_a_forgotten_pool_finds_it_again():
     await asyncio.gather(first.task, second.task)
 
 
-async def test_without_an_agent_a_call_fails_at_once():
+async def test_a_call_that_finds_no_agent_waits_for_the_next():
+    keeper, starter, _, _ = make_keeper()
+    keeper.detach()
+    call = Call(keeper, version("a"), asyncio.get_running_loop())
+    await turns()
+    assert not starter.starting
+    await keeper.attach(FakeAgent())  # type: ignore[arg-type]
+    await turns()
+    starter.starting[0][0].set_result(starter.starting[0][1])
+    call.gate.set_result(None)
+    await call.task
+
+
+async def test_a_start_that_the_agents_death_broke_off_is_done_again_with_the_next_agent():
+    keeper, starter, agent, _ = make_keeper()
+    call = Call(keeper, version("a"), asyncio.get_running_loop())
+    await turns()
+    agent.gone = True
+    starter.starting[0][0].set_exception(AgentGone())
+    await turns()
+    assert not starter.starting
+    await keeper.attach(FakeAgent())  # type: ignore[arg-type]
+    await turns()
+    starter.starting[0][0].set_result(starter.starting[0][1])
+    call.gate.set_result(None)
+    await call.task
+
+
+async def test_a_call_for_which_no_agent_comes_fails(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lambent.sandbox.keeper.AGENT_WAIT_S", 0)
     keeper, _, _, _ = make_keeper()
     keeper.detach()
     with pytest.raises(AgentGone, match="restarted"):

@@ -8,6 +8,8 @@ import os
 import struct
 
 HEADER = struct.Struct(">B3xII16s")
+HEADER_SIZE = HEADER.size
+unpack_header, pack_header = HEADER.unpack_from, HEADER.pack
 INIT, INVOKE = 1, 2
 READY, RESULT, ERROR, INIT_ERROR = 17, 18, 19, 20
 NO_TOKEN = bytes(16)
@@ -40,28 +42,26 @@ class Channel:
     def receive(self):
         """Return the next frame as (type, meta bytes, body bytes, token); raise Closed at the end."""
         data = self._rest or self._read()
-        while len(data) < HEADER.size:
+        while len(data) < HEADER_SIZE:
             data += self._read()
-        kind, meta_size, body_size, token = HEADER.unpack_from(data)
-        start = HEADER.size + meta_size
+        kind, meta_size, body_size, token = unpack_header(data)
+        start = HEADER_SIZE + meta_size
         end = start + body_size
         while len(data) < start:
             data += self._read()
-        meta = data[HEADER.size : start]
         if len(data) < end:
             self._rest = b""
-            return kind, meta, self._fill(data[start:], body_size), token
+            return kind, data[HEADER_SIZE:start], self._fill(data[start:], body_size), token
         self._rest = data[end:]
-        return kind, meta, data[start:end], token
+        return kind, data[HEADER_SIZE:start], data[start:end], token
 
     def send(self, kind, token, meta=b"", body=b""):
         """Write one frame; `meta` and `body` are bytes. Large bodies are handed to the kernel where they lie."""
         if self._fd < 0:
             raise Forked
-        head = HEADER.pack(kind, len(meta), len(body), token) + meta
-        parts = [head + body] if len(body) <= COPY_SIZE else [head, body]
+        head = pack_header(kind, len(meta), len(body), token) + meta
         try:
-            for part in parts:
+            for part in (head + body,) if len(body) <= COPY_SIZE else (head, body):
                 sent = os.write(self._fd, part)
                 if sent < len(part):
                     self._send_rest(memoryview(part)[sent:])

@@ -5,11 +5,11 @@ in answers, and from Python 3.12 on non-ASCII characters stay as they are.
 """
 
 import json
-import marshal
 import math
 from decimal import Decimal
 from json.encoder import c_make_encoder, encode_basestring, encode_basestring_ascii
 from json.scanner import make_scanner
+from marshal import dumps
 
 from .errors import Fault
 
@@ -64,13 +64,16 @@ class Codec:
         )
 
     def encode(self, value):
-        """JSON text of any value that AWS's client can encode; raises TypeError, ValueError or RecursionError."""
-        if only_builtin_types(value):
-            try:
-                return self._quick(value)
-            except TypeError:
-                pass  # for instance a key of bytes: the thorough way knows what to do with it, or what to say
-        return self._encode_thoroughly(value)
+        """JSON text of any value that AWS's client can encode; raises TypeError, ValueError or RecursionError.
+
+        marshal refuses, in C, whatever the standard encoder would treat differently from AWS's: subclasses and foreign
+        classes. That is far cheaper than looking at every value from Python.
+        """
+        try:
+            dumps(value, 2)
+            return self._quick(value)
+        except (TypeError, ValueError):
+            return self._encode_thoroughly(value)
 
     def answer(self, value):
         """The bytes that answer an invocation; raises the Fault that AWS reports when there can be none."""
@@ -165,18 +168,6 @@ def quick_encoder(quote):
             raise
 
     return encode
-
-
-def only_builtin_types(value):
-    """Whether nothing inside is of a class that the standard encoder would treat differently from AWS's.
-
-    marshal refuses subclasses and foreign classes, in C: far cheaper than looking at every value from Python.
-    """
-    try:
-        marshal.dumps(value, 2)
-    except ValueError:
-        return False
-    return True
 
 
 def _scalar(value):

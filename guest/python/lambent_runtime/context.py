@@ -68,14 +68,17 @@ def shared_members(environ):
 
 class LambdaContext(object):
     def __init__(self, shared, meta, client_context):
-        self.aws_request_id = meta["id"]
-        self.__dict__.update(shared)
-        self.invoked_function_arn = meta.get("arn")
-        self.tenant_id = meta.get("tenant")
-        self._w3c_fields = _take_w3c(client_context) if client_context else {}
-        self.client_context = None if client_context is None else ClientContext(client_context)
-        self.identity = CognitoIdentity(meta.get("identity"))
-        self._epoch_deadline_time_in_ms = meta.get("deadline", 0)
+        get = meta.get
+        self.__dict__ = dict(
+            shared,
+            aws_request_id=meta["id"],
+            invoked_function_arn=get("arn"),
+            tenant_id=get("tenant"),
+            client_context=None if client_context is None else ClientContext(client_context),
+            identity=CognitoIdentity(get("identity")),
+            _w3c_fields=_take_w3c(client_context),
+            _epoch_deadline_time_in_ms=get("deadline", 0),
+        )
 
     def get_remaining_time_in_millis(self):
         return max(0, self._epoch_deadline_time_in_ms - int(_now() * 1000))
@@ -103,7 +106,7 @@ class LambdaContext(object):
 
 def _take_w3c(client_context):
     """Take `w3c` out of the client context: handlers see it through context.w3c() alone."""
-    if not isinstance(client_context, dict):
+    if not client_context or not isinstance(client_context, dict):
         return {}
     found = client_context.pop("w3c", None)
     if not isinstance(found, dict):

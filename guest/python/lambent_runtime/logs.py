@@ -100,15 +100,21 @@ def _location(record):
     return "{}:{}:{}".format(record.pathname, record.funcName, record.lineno)
 
 
-def set_up(sink, log_format, level):
-    """Give the root logger AWS's handler, format and level (None: Python's own default, WARNING)."""
+def set_up(sink):
+    """Give the root logger AWS's handler, in text for now. Returns the handler."""
     logging.Formatter.converter = time.gmtime
     handler = LambdaLoggerHandler(sink)
-    as_json = is_json(log_format)
-    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(TEXT, "%Y-%m-%dT%H:%M:%S"))
+    handler.setFormatter(logging.Formatter(TEXT, "%Y-%m-%dT%H:%M:%S"))
     handler.addFilter(LambdaLoggerFilter(sink))
+    logging.getLogger().addHandler(handler)
+    return handler
+
+
+def configure(handler, log_format, level):
+    """Set the format and the root logger's level (None: Python's own default, WARNING)."""
+    if is_json(log_format):
+        handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
-    root.addHandler(handler)
     name = (level or "").upper()
     name = LEVELS.get(name, name)
     if isinstance(logging.getLevelName(name), int):

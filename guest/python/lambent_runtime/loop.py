@@ -6,23 +6,33 @@ import os
 from . import codec, context, handler, logs, process
 from .channel import ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, READY, RESULT, Channel, Closed, Forked
 from .errors import describe
+from .rehearsal import rehearse
 
 INIT_FAILED = "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 
 
 class Environment:
-    """This process as one function's environment: what all its invocations share."""
+    """This process as one function's environment: parked until `become`, then what all its invocations share."""
 
-    def __init__(self, channel, spec):
+    def __init__(self, channel):
         self._channel = channel
         self._streams = process.open_streams()
         self._sink = logs.Sink(process.own_log_descriptor())
+        self._log_handler = logs.set_up(self._sink)
+        self._library = process.prepare()
+        self._as_json = False
+        self._codec = codec.Codec()
+        self._shared = {}
+        rehearse(self._codec, self._log_handler)
+
+    def become(self, spec):
+        """Take on what INIT says."""
+        process.become(spec, self._library)
         self._as_json = logs.is_json(spec.get("log_format"))
-        self._codec = codec.Codec(spec["environ"].get("AWS_EXECUTION_ENV", ""))
-        process.become(spec)
+        self._codec = codec.Codec(os.environ.get("AWS_EXECUTION_ENV", ""))
         self._shared = context.shared_members(os.environ)
-        logs.set_up(self._sink, spec.get("log_format"), spec.get("log_level"))
+        logs.configure(self._log_handler, spec.get("log_format"), spec.get("log_level"))
 
     def load(self, name):
         """Load the handler and say READY; a failure goes to log and platform and ends the process, as on AWS."""
@@ -81,8 +91,9 @@ def run(fd):
     error = None
     try:
         channel = Channel(fd)
+        environment = Environment(channel)
         spec = receive_spec(channel)
-        environment = Environment(channel, spec)
+        environment.become(spec)
         environment.serve(environment.load(spec["handler"]))
     except Closed:
         os._exit(0)  # the platform is gone: no thread or exit handler may keep this process alive

@@ -1,11 +1,11 @@
 """Turns this process into the environment that INIT describes, and ends it as an interpreter would."""
 
+import _signal
 import atexit
 import fcntl
 import io
 import os
 import random
-import signal
 import sys
 import threading
 import time
@@ -14,34 +14,40 @@ from .channel import HIGH_FD
 from .errors import print_fatal
 from .handler import forget_shadowed
 
-RESET_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)  # what a zygote may have handled for itself
+RESET_SIGNALS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGCHLD)  # what a zygote may have handled for itself
 
 
-def become(spec):
-    """Take on the environment variables, directory, module path and streams of a function."""
+def prepare():
+    """Do of `become` what does not depend on the function. Returns the interpreter's own part of the module path."""
     for number in RESET_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+        _signal.signal(number, _signal.SIG_DFL)
     random.seed()  # forked from a zygote: or every environment would draw the same numbers
     os.environ.clear()
+    return standard_library()
+
+
+def become(spec, library):
+    """Take on the environment variables, directory and module path of a function."""
     os.environ.update(spec["environ"])
     time.tzset()
     task_root, opt = spec.get("task_root", "/var/task"), spec.get("opt", "/opt")
-    sys.path[:] = module_path(task_root, opt, os.environ.get("PYTHONPATH", ""))
-    sys.path_importer_cache.clear()
+    own = own_path(task_root, opt, os.environ.get("PYTHONPATH", ""))
+    sys.path[:] = list(dict.fromkeys(own + library))
+    for entry in own:  # a zygote may have looked there before there was anything
+        sys.path_importer_cache.pop(entry, None)
     sys.argv[:] = ["/var/runtime/bootstrap", spec.get("handler", "")]
-    forget_shadowed(sys.path[: -len(standard_library()) or None])
+    forget_shadowed(own)
     try:
         os.chdir(task_root)
     except OSError:
         pass  # the import of the handler will say what is missing
 
 
-def module_path(task_root, opt, extra):
-    """AWS's order: the function, layers, the runtime (PYTHONPATH), the standard library."""
+def own_path(task_root, opt, extra):
+    """What comes before the standard library, in AWS's order: the function, layers, the runtime (PYTHONPATH)."""
     version = "python{}.{}".format(*sys.version_info[:2])
-    layers = [os.path.join(opt, "python", "lib", version, "site-packages"), os.path.join(opt, "python")]
-    wanted = [task_root] + layers + [entry for entry in extra.split(":") if entry] + standard_library()
-    return list(dict.fromkeys(wanted))
+    layers = [opt + "/python/lib/" + version + "/site-packages", opt + "/python"]
+    return [task_root] + layers + [entry for entry in extra.split(":") if entry]
 
 
 def standard_library():

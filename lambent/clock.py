@@ -17,13 +17,10 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The machine's own clocks."""
+    """The machine's own clocks, without a Python frame between: each invocation asks for the time eight times."""
 
-    def epoch(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+    epoch = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
 
 
 class FixedClock:

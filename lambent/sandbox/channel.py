@@ -5,6 +5,7 @@ invocation is unguessable and echoed by its answer, so that nothing written earl
 """
 
 import asyncio
+import os
 import socket
 import struct
 from typing import Any, cast
@@ -19,6 +20,7 @@ _NO_TOKEN = bytes(16)
 # A function may answer 6 MB; anything far beyond is not an answer but an attempt to fill the host's memory.
 LARGEST_BODY = 64 << 20
 LARGEST_META = 1 << 20
+SMALL_BODY = 65536
 
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder(dict[str, Any]).decode
@@ -31,8 +33,10 @@ class ChannelLink(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[tuple[int, bytes, bytes]] | None = None
+        self._fd = -1
         self._token = _NO_TOKEN
-        self._buffer = bytearray()
+        self._buffer = bytearray()  # of an answer that has not come in one piece
+        self._wanted = HEADER.size  # bytes that the buffer must hold before it is worth another look
         self.closed = False
         self.on_closed: list[Any] = []
 
@@ -73,6 +77,7 @@ class ChannelLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not subclasses
+        self._fd = transport.get_extra_info("socket").fileno()
 
     def data_received(self, data: bytes) -> None:
         if self._waiting is None:
@@ -80,9 +85,11 @@ class ChannelLink(asyncio.Protocol):
             return
         if self._buffer:
             self._buffer += data
-            data = bytes(self._buffer) if len(self._buffer) >= self._needed() else b""
+            if len(self._buffer) < self._wanted:
+                return
+            data = bytes(self._buffer)
         if len(data) < HEADER.size:
-            self._keep(data)
+            self._keep(data, HEADER.size)
             return
         kind, meta_size, body_size, token = HEADER.unpack_from(data)
         if body_size > LARGEST_BODY or meta_size > LARGEST_META or token != self._token:
@@ -90,7 +97,7 @@ class ChannelLink(asyncio.Protocol):
             return
         total = HEADER.size + meta_size + body_size
         if len(data) < total:
-            self._keep(data)
+            self._keep(data, total)
         elif len(data) > total:
             self._breach("more than one answer")
         else:
@@ -101,39 +108,45 @@ class ChannelLink(asyncio.Protocol):
 
     # -- details
 
-    async def _exchange(self, kind: int, meta: bytes, body: bytes, token: bytes) -> tuple[int, bytes, bytes]:
+    def _exchange(self, kind: int, meta: bytes, body: bytes, token: bytes) -> asyncio.Future[tuple[int, bytes, bytes]]:
+        """Send a frame; the future is its answer."""
         if self.closed or self._transport is None:
             raise LinkClosed("the runtime is gone")
         self._token = token
         waiting = self._waiting = self._loop.create_future()
         header = HEADER.pack(kind, len(meta), len(body), token)
-        if len(body) < 65536:
-            self._transport.write(header + meta + body)
+        if len(body) < SMALL_BODY:
+            self._send(header + meta + body)
         else:
             self._transport.writelines([header + meta, body])
-        return await waiting
+        return waiting
 
-    def _needed(self) -> int:
-        if len(self._buffer) < HEADER.size:
-            return HEADER.size
-        _, meta_size, body_size, _ = HEADER.unpack_from(self._buffer)
-        # A size beyond the limits must be looked at at once, not waited for.
-        return int(HEADER.size + min(meta_size, LARGEST_META) + min(body_size, LARGEST_BODY))
+    def _send(self, frame: bytes) -> None:
+        """To the kernel at once: a transport's write waits for the end of the loop's turn, the runtime need not."""
+        assert self._transport is not None
+        try:
+            sent = os.write(self._fd, frame)
+        except OSError:  # a full buffer, or a dead runtime: the transport knows what to do with either
+            sent = 0
+        if sent < len(frame):
+            self._transport.write(frame[sent:])
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes, wanted: int) -> None:
+        self._wanted = wanted
         if not self._buffer:
             self._buffer += data
 
     def _answer(self, kind: int, data: bytes, meta_size: int) -> None:
         waiting, self._waiting, self._token = self._waiting, None, _NO_TOKEN
-        self._buffer = bytearray()
+        if self._buffer:
+            self._buffer, self._wanted = bytearray(), HEADER.size
         start = HEADER.size
         if waiting is not None and not waiting.done():
             waiting.set_result((kind, data[start : start + meta_size], data[start + meta_size :]))
 
     def _type_of(self, meta: bytes) -> str:
         try:
-            return str(_from_json(meta).get("type", "Runtime.Unknown"))
+            return str(_from_json(meta).get("type") or "Runtime.Unknown")  # an error without a name is an error
         except msgspec.DecodeError:
             return "Runtime.Unknown"
 

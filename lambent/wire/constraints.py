@@ -30,6 +30,9 @@ _PLAIN_LISTS = frozenset({"CompatibleRuntimes"})
 _LEFT_TO_HANDLERS = frozenset({("CreateFunction", "Runtime"), ("UpdateFunctionConfiguration", "Runtime")})
 
 
+_LONGEST_REMEMBERED, _MOST_REMEMBERED = 256, 1024  # characters of a value, and values of one shape
+
+
 class Constraints:
     """Compiles the checks of one service's shapes; each shape once."""
 
@@ -205,10 +208,19 @@ def _scalar(shape: Shape, found: list[Rule]) -> Check | None:
     if not found:
         return None
     quick = (_all_hold(shape) if shape.type == "string" else None) or _never
+    # The same names come again and again: looking one up costs a tenth of matching it.
+    good: set[str] = set()
 
     def check(value: Any, prefix: str, label: str, problems: list[str]) -> None:
-        if quick(value):
-            return
+        if quick is not _never:
+            if value in good:
+                return
+            if quick(value):
+                if len(value) <= _LONGEST_REMEMBERED:
+                    if len(good) >= _MOST_REMEMBERED:
+                        good.clear()
+                    good.add(value)
+                return
         for holds, sentence in found:
             if not holds(value):
                 problems.append(f"{shown(shape, value)} at '{prefix}{label}' failed to satisfy constraint: {sentence}")

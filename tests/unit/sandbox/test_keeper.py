@@ -163,14 +163,6 @@ class KeeperMachine(RuleBasedStateMachine):
         self.calls[index % len(self.calls)].task.cancel()
         self.settle()
 
-    @precondition(lambda self: self.waiting() and any(call.sandbox for call in self.calls))
-    @rule(index=st.integers(0, 99))
-    def a_call_is_cancelled_in_the_moment_in_which_its_turn_comes(self, index: int) -> None:
-        self.keeper._make_room()
-        waiting = self.waiting()
-        waiting[index % len(waiting)].task.cancel()
-        self.settle()
-
     @rule(name=st.sampled_from("abc"))
     def a_function_changes(self, name: str) -> None:
         self.keeper.changed(ACCOUNT, REGION, name, lambda _: False)
@@ -350,6 +342,25 @@ async def test_who_waits_for_a_forgotten_pool_finds_it_again():
     assert keeper.pools[version("b").pool_key].busy == 1
     second.gate.set_result(None)
     await asyncio.gather(first.task, second.task)
+
+
+async def test_the_room_of_one_who_leaves_in_the_moment_of_its_turn_goes_to_the_next():
+    keeper, starter, _, _ = make_keeper(sandboxes=1)
+    loop = asyncio.get_running_loop()
+    first = Call(keeper, version("a"), loop)
+    await turns()
+    starter.starting[0][0].set_result(starter.starting[0][1])
+    await turns()
+    leaving, staying = Call(keeper, version("a"), loop), Call(keeper, version("a"), loop)
+    await turns()
+    first.gate.set_result(None)
+    await asyncio.sleep(0)  # the sandbox is free, and the one who leaves has been told
+    leaving.task.cancel()
+    await turns()
+    assert leaving.task.cancelled()
+    assert staying.sandbox is not None
+    staying.gate.set_result(None)
+    await staying.task
 
 
 async def test_a_call_that_finds_no_agent_waits_for_the_next():

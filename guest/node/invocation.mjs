@@ -25,11 +25,13 @@ export class Invocation {
   }
 
   // Log the error and answer with its document.
-  fail(error, title = 'Invoke Error') {
+  // `last` tells the platform that this process ends behind its answer, so that no other call is sent to it.
+  fail(error, title = 'Invoke Error', last = false) {
     if (this.answered) return
     logError(title, error)
     const document = toDocument(error)
-    this.#answer(ERROR, { type: document.errorType }, Buffer.from(JSON.stringify(document)))
+    const meta = last ? { type: document.errorType, last } : { type: document.errorType }
+    this.#answer(ERROR, meta, Buffer.from(JSON.stringify(document)))
   }
 
   #answer(type, meta, body) {
@@ -112,7 +114,7 @@ function completeLate(invocation, result) {
 // From Node.js 24 on: the answer is what the handler returns or its promise comes to.
 export async function callPlain(invocation, handler) {
   invocation.onEmptyLoop = () => {
-    invocation.fail(new NodeJsExit(NEVER_SETTLED))
+    invocation.fail(new NodeJsExit(NEVER_SETTLED), undefined, true)
     process.exit(UNSETTLED_STATUS)
   }
   try {

@@ -15,11 +15,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import kernel
 
+# The loader remembers which directories of LD_LIBRARY_PATH it found when it started, so that /lib must be there early.
 MOUNT_POINTS = (
     "/proc",
     "/dev",
     "/tmp",
-    "/var/task",
+    "/var/task/lib",
+    "/opt/lib",
     "/opt",
     "/var/runtime",
     "/var/lang",
@@ -32,7 +34,9 @@ ENVIRON = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
-    "LD_LIBRARY_PATH": "/var/lang/lib:/.lambent/python/lib",
+    # AWS's, as in the functions' own environment; then the parent's interpreter for runtimes that are not Python.
+    "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+    ":/.lambent/python/lib",
 }
 READ_ONLY = kernel.MOUNT_ATTR_RDONLY | kernel.MOUNT_ATTR_NOSUID
 

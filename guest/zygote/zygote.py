@@ -27,7 +27,10 @@ def main():
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # husks report their own end: no zombies are wanted here
     gc.collect()
     gc.freeze()
-    control.send(b"{}")
+    try:
+        control.send(b"{}")
+    except OSError:
+        os._exit(0)  # the agent has gone already
     while True:
         order, fds = receive(control)
         control.send(json.dumps({"husk": order["husk"], "pid": fork(order, fds, pidns)}).encode())

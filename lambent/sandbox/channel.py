@@ -65,7 +65,7 @@ class ChannelLink(asyncio.Protocol):
         if kind == RESULT:
             return Reply(body)
         if kind == ERROR:
-            return Reply(body, self._type_of(answer_meta))
+            return Reply(body, self._type_of(answer_meta), b'"last":true' in answer_meta)
         raise self._breach(f"a frame of type {kind} in answer to INVOKE")
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ class Reply(msgspec.Struct, frozen=True):
 
     payload: bytes
     error_type: str | None = None  # None: the function answered
+    last: bool = False  # the runtime ends behind this answer: nothing more may be sent to it
 
 
 class RuntimeLink(Protocol):

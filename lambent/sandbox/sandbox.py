@@ -183,6 +183,8 @@ class Sandbox:
             return await self._exited(invocation)
         finally:
             timer.cancel()
+        if reply.last:
+            self.init_trouble = "exited"  # it is ending by itself; being told is a moment away
         if len(reply.payload) > failures.RESPONSE_LIMIT:
             return failures.too_large(len(reply.payload))
         return reply

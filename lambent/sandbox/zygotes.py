@@ -16,7 +16,8 @@ from lambent.sandbox import roots
 
 # AWS: 1,024 descriptors, 1,024 processes and threads; no core dumps of somebody's data.
 RLIMITS = {"RLIMIT_NOFILE": (1024, 1024), "RLIMIT_NPROC": (1024, 1024), "RLIMIT_CORE": (0, 0)}
-LOG_PIPE_BYTES = 1 << 16
+# As AWS's images have it; the loader of a parked Node reads it once, long before it knows its function.
+LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 
 
 class Husk:
@@ -130,7 +131,7 @@ class Zygote:
             "rlimits": RLIMITS if inside else {key: RLIMITS[key] for key in ("RLIMIT_NOFILE", "RLIMIT_CORE")},
             "executable": roots.inside_path(self.info) if inside else self.info.executable,
             "arguments": [f"{guest}/main.mjs", "3"],
-            "environ": {"PATH": "/var/lang/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": "/var/lang/lib"},
+            "environ": {"PATH": "/var/lang/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": LIBRARIES},
         }
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from lambent.control.lookup import version as find_version
 from lambent.edge.extras import Extras
 from lambent.edge.frontdoor import FrontDoor
 from lambent.edge.http import HttpLimits, HttpServer, serve
-from lambent.errors import LambentError, ResourceNotFound
+from lambent.errors import AgentGone, LambentError, ResourceNotFound
 from lambent.invoke import recording
 from lambent.invoke.admission import Admission
 from lambent.invoke.operations import DataPlane
@@ -42,6 +42,7 @@ from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import LATEST, Functions
+from lambent.store.lock import DirectoryLock
 from lambent.wire.parse import Wire
 
 log = logging.getLogger("lambent")
@@ -168,7 +169,10 @@ class App:
 
     async def status(self) -> dict[str, Any]:
         agent = self.keeper.agent
-        counts = await agent.counts() if agent and not agent.gone else None
+        try:
+            counts = await agent.counts() if agent else None
+        except AgentGone:
+            counts = None
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -234,6 +238,7 @@ def run(settings: Settings) -> int:
     try:
         privileges.allow_many_descriptors()
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        DirectoryLock(data).release()  # refused before an agent is started for nothing
         process = AgentProcess(settings, data)
         process.start()
         if os.geteuid() == 0:

@@ -7,6 +7,7 @@ function's, parses nothing of a function's, and when it dies every sandbox dies 
 """
 
 import contextlib
+import fcntl
 import logging
 import os
 import selectors
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lambent.errors import LambentError
+from lambent.errors import LambentError, SandboxError
 from lambent.model import Isolation, RuntimeInfo
 from lambent.privileges import allow_many_descriptors
 from lambent.runtimes import finder
@@ -26,6 +27,7 @@ from lambent.sandbox.nursery import Nursery
 
 log = logging.getLogger("lambent.agent")
 
+PREDECESSOR_S = 8.0  # less than a front end's patience (agent_client.py), so that it hears the reason
 LONELY_S = 20.0  # an agent that no front end has found by then has none
 
 
@@ -88,6 +90,23 @@ class Agent:
         client.close()
 
 
+def hold(tmp: Path) -> int:
+    """The lock of the only agent of this instance: sweeping while another agent works would kill its sandboxes.
+
+    A killed server's agent cleans up for a moment, which is waited for. Raises SandboxError when it does not end.
+    """
+    lock = os.open(tmp / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + PREDECESSOR_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise SandboxError(f"another node agent holds {tmp}: another Lambent uses this directory") from error
+        time.sleep(0.01)
+
+
 def listen(path: str, owner: int) -> socket.socket:
     """The agent's socket; only `owner`, the front end's uid, may connect."""
     with contextlib.suppress(FileNotFoundError):
@@ -121,6 +140,7 @@ def favor_dynamic_moves(tmp: Path) -> None:
 def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path, owner: int) -> None:
     level = isolation.choose(wanted)
     tmp.mkdir(parents=True, exist_ok=True)
+    alone = hold(tmp)
     groups = cgroups.find(instance)
     swept = cgroups.sweep(groups)
     enter(level, groups, tmp)
@@ -137,6 +157,8 @@ def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path, owner:
     finally:
         nursery.close()
         cgroups.sweep(groups)
+        groups.discard()
+        os.close(alone)
 
 
 def enter(level: str, groups: cgroups.Cgroups, tmp: Path) -> None:

@@ -40,6 +40,9 @@ class Cgroups(Protocol):
 
     def leftovers(self) -> list[str]: ...
     def kill(self, name: str) -> None: ...
+    def discard(self) -> None:
+        """Remove the group above the sandboxes'; not its parent, where another server may be starting."""
+        ...
 
 
 def _write(path: Path, value: object) -> None:
@@ -111,6 +114,10 @@ class CgroupsV1:
         for root in self._distinct:
             _kill_all(_pids(root / name / "cgroup.procs"))
 
+    def discard(self) -> None:
+        for root in self._distinct:
+            _rmdir(root)
+
 
 class CgroupsV2:
     """The unified hierarchy. The group must be delegated with the memory, cpu and pids controllers."""
@@ -158,6 +165,9 @@ class CgroupsV2:
         else:
             _kill_all(_pids(self._root / name / "cgroup.procs"))
 
+    def discard(self) -> None:
+        _rmdir(self._root)
+
 
 class NoCgroups:
     """Nothing to limit with: announced loudly; rlimits are all that is left."""
@@ -181,6 +191,7 @@ class NoCgroups:
         return []
 
     def kill(self, name: str) -> None: ...
+    def discard(self) -> None: ...
 
 
 def _rmdir(path: Path) -> bool:

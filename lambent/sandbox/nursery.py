@@ -42,14 +42,16 @@ class Brood:
         self.zygote = zygote
         self.wanted = 0
         self.coming = 0  # ordered, not ready
-        self.failures = 0  # husks in a row that ended before they were ready
+        self.failures = 0  # husks in a row that ended before they were given out
+        self.paused = False  # too many: no stock is made until one works
         self.ready: deque[Husk] = deque()
         self.waiting: deque[tuple[protocol.Assign, Tell]] = deque()
         self.prepared: deque[tuple[int, int, Tell]] = deque()  # (ask, husks, tell): answered when so many are ready
 
     def shortage(self) -> int:
         """How many husks to order now: those who wait come first, then the stock."""
-        need = self.wanted + len(self.waiting) - len(self.ready) - self.coming
+        stock = 0 if self.paused else self.wanted
+        need = stock + len(self.waiting) - len(self.ready) - self.coming
         return max(0, min(need, AT_ONCE - self.coming))
 
 
@@ -93,7 +95,7 @@ class Nursery:
         except LambentError as error:
             tell(protocol.Prepared(order.ask, error.message))
             return
-        brood.wanted = max(brood.wanted, order.husks)
+        brood.wanted, brood.paused = max(brood.wanted, order.husks), False
         brood.prepared.append((order.ask, order.husks, tell))
         self.settle(brood)
 
@@ -153,16 +155,23 @@ class Nursery:
         self.settle(brood)
 
     def lose_zygote(self, runtime: str, brood: Brood, sock: socket.socket) -> None:
-        """The zygote died: those who wait are told, and the next order starts another."""
+        """The zygote died, and its parked husks go with it. One that had worked is replaced; the others tell why not."""
         self.selector.unregister(sock)
         sock.close()
         status = brood.zygote.process.wait()
         message = f"the zygote of {runtime} ended with status {status}; see the server's output"
         log.error("%s", message)
-        self.refuse(brood, message)
         for husk in [*brood.zygote.orders, *brood.ready]:
             husk.tell(b"K")
         del self.broods[runtime]
+        if not brood.zygote.ready or brood.failures >= MOST_FAILURES:
+            self.refuse(brood, message)
+            return
+        fresh = self.brood(runtime)
+        fresh.wanted, fresh.paused, fresh.failures = brood.wanted, brood.paused, brood.failures + 1
+        # Swapped, not shared: the old brood's husks are dying, and must not be given to those who wait.
+        fresh.waiting, brood.waiting = brood.waiting, fresh.waiting
+        fresh.prepared, brood.prepared = brood.prepared, fresh.prepared
 
     def order(self, brood: Brood) -> None:
         self.count += 1
@@ -205,7 +214,6 @@ class Nursery:
         if fds:
             husk.fds["listener"] = fds[0]
         husk.state = "ready"
-        brood.failures = 0
         brood.coming -= 1
         brood.ready.append(husk)
         self.settle(brood)
@@ -260,6 +268,9 @@ class Nursery:
             fds,
         )
         husk.state = "running"
+        brood = self.broods.get(husk.runtime)
+        if brood:
+            brood.failures, brood.paused = 0, False
         for fd in counters:
             os.close(fd)
         husk.close_fds()
@@ -288,6 +299,7 @@ class Nursery:
                 tell(protocol.Ended(husk.name, status, killed_for_memory, counters))
         elif husk.state == "ready":
             brood.ready.remove(husk)
+            self.failed(brood)
         else:
             brood.coming -= 1
             self.failed(brood)
@@ -309,11 +321,11 @@ class Nursery:
         return ()
 
     def failed(self, brood: Brood) -> None:
-        """A husk died before it was ready. After a few in a row, tell who waits instead of trying for ever."""
+        """A husk died before it was of use. After a few in a row, tell who waits instead of trying for ever."""
         brood.failures += 1
         if brood.failures < MOST_FAILURES:
             return
-        brood.failures, brood.wanted = 0, 0
+        brood.failures, brood.paused = 0, True
         self.refuse(brood, f"no environment for {brood.zygote.info.name} could be made; see the server's output")
 
     def refuse(self, brood: Brood, message: str) -> None:

@@ -127,7 +127,8 @@ class Server:
         name = name or f"f-{uuid.uuid4().hex[:12]}"
         usual = {"Handler": "app.handler", "MemorySize": 1769, "Timeout": 60}
         configuration = usual | configuration
-        configuration.setdefault("Runtime", self.runtime)
+        if "Runtime" not in configuration:
+            configuration["Runtime"] = self.runtime
         code = zip_of({"app.py": source})
         self.client.create_function(FunctionName=name, Role=ROLE, Code={"ZipFile": code}, **configuration)
         self.wait_until_active(name)

@@ -4,14 +4,14 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from lambent.errors import AgentGone, SandboxError
 from lambent.sandbox import protocol
 
-T = TypeVar("T")
+OnEnd = Callable[[protocol.Ended], None]
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -31,7 +31,8 @@ class AgentClient:
         self._loop = asyncio.get_running_loop()
         self._asks: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
-        self._endings: dict[str, Callable[[protocol.Ended], None]] = {}
+        self._wishes: dict[int, OnEnd] = {}  # by ask: who wants to hear how that sandbox ends
+        self._endings: dict[str, OnEnd] = {}  # by husk
         self._backlog: list[protocol.Order] = []
         self.gone = False
         self._loop.add_reader(sock.fileno(), self._hear)
@@ -68,18 +69,19 @@ class AgentClient:
             raise SandboxError(answer.error)
 
     async def assign(
-        self, runtime: str, code: str, layers: tuple[str, ...], memory_mb: int, tmp_mb: int,
-        on_end: Callable[[protocol.Ended], None],
-    ) -> Given:  # fmt: skip
-        """A sandbox with this code in it. `on_end` is called once when it ends. Raises SandboxError."""
-        answer = await self._ask(lambda ask: protocol.Assign(ask, runtime, code, layers, memory_mb, tmp_mb))
+        self, runtime: str, code: str, layers: tuple[str, ...], *, memory_mb: int, tmp_mb: int, on_end: OnEnd
+    ) -> Given:
+        """A sandbox with this code in it. `on_end` is called once when it ends, which may be before this returns.
+
+        Raises SandboxError.
+        """
+        answer = await self._ask(lambda ask: protocol.Assign(ask, runtime, code, layers, memory_mb, tmp_mb), on_end)
         if isinstance(answer, protocol.Refused):
             raise SandboxError(answer.error)
-        self._endings[answer.assigned.husk] = on_end
         return answer  # type: ignore[no-any-return]
 
     async def counts(self) -> protocol.Counts:
-        return await self._ask(lambda ask: protocol.Ask(ask))  # type: ignore[no-any-return]
+        return await self._ask(protocol.Ask)  # type: ignore[no-any-return]
 
     def started(self, husk: str) -> None:
         self._send(protocol.Started(husk))
@@ -92,17 +94,24 @@ class AgentClient:
 
     # -- details
 
-    async def _ask(self, make: Callable[[int], protocol.Order]) -> Any:
+    async def _ask(self, make: Callable[[int], protocol.Order], on_end: OnEnd | None = None) -> Any:
         if self.gone:
             raise AgentGone
         self._next += 1
         ask = self._next
         future = self._asks[ask] = self._loop.create_future()
+        if on_end is not None:
+            self._wishes[ask] = on_end
         self._send(make(ask))
         try:
             return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and not future.exception():
+                self._give_back(future.result())
+            raise
         finally:
-            self._asks.pop(ask, None)
+            del self._asks[ask]
+            self._wishes.pop(ask, None)
 
     def _send(self, order: protocol.Order) -> None:
         if self.gone:
@@ -151,12 +160,20 @@ class AgentClient:
             return
         future = self._asks.get(answer.ask)
         given = Given(answer, fds) if isinstance(answer, protocol.Assigned) else answer
-        if future is not None and not future.done():
-            future.set_result(given)
-        elif isinstance(given, Given):  # whoever asked has gone: nobody would ever use it
-            for fd in fds:
+        if future is None or future.done():
+            self._give_back(given)
+            return
+        if isinstance(given, Given):  # now, since the news of its end may be the very next message
+            self._endings[answer.husk] = self._wishes[answer.ask]
+        future.set_result(given)
+
+    def _give_back(self, answer: Any) -> None:
+        """Whoever asked has gone: nobody would ever use this sandbox."""
+        if isinstance(answer, Given):
+            for fd in answer.fds:
                 os.close(fd)
-            self.stop(answer.husk)
+            self._endings.pop(answer.assigned.husk, None)
+            self.stop(answer.assigned.husk)
 
     def _lose(self) -> None:
         if self.gone:

@@ -57,7 +57,9 @@ class Starter:
 
         layers = tuple(str(self.code_path(digest)) for digest in version.layers)
         code = str(self.code_path(version.code_digest))
-        given = await agent.assign(version.runtime, code, layers, version.memory_mb, version.tmp_mb, ended)
+        given = await agent.assign(
+            version.runtime, code, layers, memory_mb=version.memory_mb, tmp_mb=version.tmp_mb, on_end=ended
+        )
         sandbox = await self._adopt(agent, version, given)
         holder.append(sandbox)
         for news in early:

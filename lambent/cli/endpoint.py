@@ -15,7 +15,7 @@ DEFAULT = "http://127.0.0.1:4566"
 NO_LIMIT_S = None  # a function may run for 15 minutes, and a followed log has no end
 
 
-class CommandFailed(LambentError):  # noqa: N818 - reads as what happened, like the rest of the tree
+class CommandFailed(LambentError):
     """The command could not do what it was asked."""
 
 

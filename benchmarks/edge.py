@@ -152,7 +152,6 @@ def measure(options: argparse.Namespace) -> None:
         end="",
     )
     print(f"load by {wrk or 'asyncio'}")
-    print(f"{'connections':>11} {'n':>9} {'requests/s':>11} {'p50 ms':>8} {'p99 ms':>8} {'cpu us':>7}")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
@@ -161,8 +160,8 @@ def measure(options: argparse.Namespace) -> None:
                 before = cpu_s(server.pid)
                 got = _load_apart(wrk, port, connections, options)
                 cpu_us = (cpu_s(server.pid) - before) / got["all"] * 1e6
-                row = f"{connections:>11} {got['n']:>9.0f} {got['rate']:>11,.0f} {got['p50']:>8.3f} {got['p99']:>8.3f}"
-                print(f"{row} {cpu_us:>7.1f}", flush=True)
+                row = f"HTTP echo, {connections:>2} connections   n={got['n']:<8.0f} p50={got['p50']:>8.3f} ms"
+                print(f"{row}  p99={got['p99']:>8.3f} ms  {got['rate']:,.0f}/s, cpu {cpu_us:.1f} us", flush=True)
         finally:
             server.terminate()
 

@@ -163,7 +163,7 @@ class ApiConnection(asyncio.Protocol):
             self._transport.close()
 
 
-class _TooMuch(Exception):  # noqa: N818 - reads as a fact
+class _TooMuch(Exception):
     """The peer sends more than a runtime has reason to."""
 
 

@@ -28,7 +28,7 @@ class Frame(NamedTuple):
         return json.loads(self.body)
 
 
-class Gone(Exception):  # noqa: N818 - reads as a fact
+class Gone(Exception):
     """The guest closed its end of the channel."""
 
 

@@ -27,6 +27,7 @@ UIDS = 65_536
 AT_ONCE = 8  # husks that one zygote makes at a time: more only compete for the same cores
 DEFAULT_TMP_MB = 512
 MOST_FAILURES = 3
+CALM_S = 0.02  # a cold start takes a few milliseconds; making a husk costs about as much on another core
 
 
 class Tell(Protocol):
@@ -42,17 +43,24 @@ class Brood:
         self.zygote = zygote
         self.wanted = 0
         self.coming = 0  # ordered, not ready
+        self.calm_at = 0.0  # monotonic: until then the cores are left to the sandbox that was given out last
         self.failures = 0  # husks in a row that ended before they were given out
         self.paused = False  # too many: no stock is made until one works
         self.ready: deque[Husk] = deque()
         self.waiting: deque[tuple[protocol.Assign, Tell]] = deque()
         self.prepared: deque[tuple[int, int, Tell]] = deque()  # (ask, husks, tell): answered when so many are ready
 
-    def shortage(self) -> int:
-        """How many husks to order now: those who wait come first, then the stock."""
-        stock = 0 if self.paused else self.wanted
+    def shortage(self, now: float) -> int:
+        """How many husks to order now: those who wait come first, then the stock, but not in the way of a cold start."""
+        later = self.paused or (now < self.calm_at and self.ready)
+        stock = 0 if later else self.wanted
         need = stock + len(self.waiting) - len(self.ready) - self.coming
         return max(0, min(need, AT_ONCE - self.coming))
+
+    def restock_in(self, now: float) -> float | None:
+        """Seconds until the stock is to be looked at again; None if it is full or coming."""
+        short = self.wanted > len(self.ready) + self.coming and self.zygote.ready and not self.paused
+        return max(0.0, self.calm_at - now) if short and now < self.calm_at else None
 
 
 class Nursery:
@@ -179,7 +187,11 @@ class Nursery:
         uid = FIRST_UID + self.count % UIDS if self.level == "full" else 0
         init_uid = FIRST_UID - 1 if self.level == "full" else 0
         self.groups.make(name)
-        husk = brood.zygote.order(name, uid, init_uid, self.filter, DEFAULT_TMP_MB)
+        try:
+            husk = brood.zygote.order(name, uid, init_uid, self.filter, DEFAULT_TMP_MB)
+        except (OSError, SandboxError):
+            self.groups.remove(name)
+            raise
         brood.coming += 1
         self.selector.register(husk.control, selectors.EVENT_READ, lambda: self.hear(brood, husk))
 
@@ -216,6 +228,8 @@ class Nursery:
         husk.state = "ready"
         brood.coming -= 1
         brood.ready.append(husk)
+        if self.broods.get(husk.runtime) is not brood:  # its zygote died meanwhile: nobody would ever ask for it
+            husk.tell(b"K")
         self.settle(brood)
 
     # -- a husk becomes a sandbox
@@ -223,6 +237,9 @@ class Nursery:
     def give(self, husk: Husk, order: protocol.Assign, tell: Tell, *, waited: bool) -> None:
         """Write the limits, and send pid 1 the code. The front end is told when it is attached."""
         husk.state = "waited" if waited else "assigned"
+        brood = self.broods.get(husk.runtime)
+        if brood is not None:
+            brood.calm_at = time.monotonic() + CALM_S
         self.out[husk.name] = (husk, order, tell)
         trees: list[int] = []
         try:
@@ -247,7 +264,7 @@ class Nursery:
             log.error("husk %s: attaching the code: %s", husk.name, os.strerror(failed))
             husk.tell(b"K")
             return
-        counters = self.groups.open_counters(husk.name)
+        counters = self.counters(husk)
         fds = [
             husk.fds["channel"],
             husk.fds["log"],
@@ -274,6 +291,13 @@ class Nursery:
         for fd in counters:
             os.close(fd)
         husk.close_fds()
+
+    def counters(self, husk: Husk) -> list[int]:
+        try:
+            return self.groups.open_counters(husk.name)
+        except OSError as error:  # a sandbox that nobody measures is better than none, or no agent
+            log.error("husk %s: %s", husk.name, error)
+            return []
 
     def api_address(self, husk: Husk) -> str:
         """Without a network namespace each environment has a port of its own."""
@@ -349,16 +373,24 @@ class Nursery:
         if not brood.zygote.ready or self.broods.get(brood.zygote.info.name) is not brood:
             return
         try:
-            for _ in range(brood.shortage()):
+            for _ in range(brood.shortage(time.monotonic())):
                 self.order(brood)
         except (OSError, SandboxError) as error:
             log.error("%s", error)
             self.refuse(brood, str(error))
 
     def next_timeout(self) -> float | None:
-        return 0.05 if self.dying else None
+        now = time.monotonic()
+        times = [0.05] if self.dying else []
+        times += [wait for brood in self.broods.values() if (wait := brood.restock_in(now)) is not None]
+        return min(times, default=None)
 
     def tend(self) -> None:
+        now = time.monotonic()
+        for brood in list(self.broods.values()):
+            if brood.calm_at and now >= brood.calm_at:
+                brood.calm_at = 0.0
+                self.settle(brood)
         if self.dying:
             self.dying = [name for name in self.dying if not self.groups.remove(name)]
 

@@ -6,7 +6,7 @@ Source: Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst of the kernel.
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -75,6 +75,9 @@ class CgroupsV1:
         # cpu and cpuacct are often one mount with two names: the set keeps one of them.
         self._roots = {name: (mount / name).resolve() / group for name in self.CONTROLLERS}
         self._distinct = sorted(set(self._roots.values()))
+        for name in self.CONTROLLERS:
+            # Where a controller is not mounted there may be a plain directory, which would limit nothing.
+            os.stat(mount / name / "cgroup.procs")
         for root in self._distinct:
             root.mkdir(parents=True, exist_ok=True)
 
@@ -88,7 +91,11 @@ class CgroupsV1:
             _write(root / name / "cgroup.procs", pid)
 
     def limit_memory(self, name: str, megabytes: int) -> None:
-        _write(self._roots["memory"] / name / "memory.limit_in_bytes", megabytes * 1024 * 1024)
+        group = self._roots["memory"] / name
+        _write(group / "memory.limit_in_bytes", megabytes * 1024 * 1024)
+        with_swap = group / "memory.memsw.limit_in_bytes"
+        if with_swap.exists():  # or a function could use all of the machine's swap beyond its memory
+            _write(with_swap, megabytes * 1024 * 1024)
 
     def limit_cpu(self, name: str, quota_us: int) -> None:
         _write(self._roots["cpu"] / name / "cpu.cfs_quota_us", quota_us)
@@ -230,14 +237,14 @@ def _unified(group: Path) -> CgroupsV2:
     return CgroupsV2(group)
 
 
-def sweep(cgroups: Cgroups, patience_s: float = 2.0) -> int:
+def sweep(cgroups: Cgroups, tries: int = 200, pause: Callable[[float], None] = time.sleep) -> int:
     """Remove what a killed agent left behind: processes first, then their groups. Returns how many were left behind."""
-    left = cgroups.leftovers()
-    for name in left:
-        cgroups.kill(name)
-    deadline = time.monotonic() + patience_s
-    waiting = [name for name in left if not cgroups.remove(name)]
-    while waiting and time.monotonic() < deadline:
-        time.sleep(0.01)
+    left = waiting = cgroups.leftovers()
+    for _ in range(tries):
+        for name in waiting:
+            cgroups.kill(name)  # again each time: what was being forked meanwhile is not on the first list
         waiting = [name for name in waiting if not cgroups.remove(name)]
+        if not waiting:
+            break
+        pause(0.01)
     return len(left)

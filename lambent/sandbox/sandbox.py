@@ -64,7 +64,7 @@ class Sandbox:
     """Made by the keeper; used by one invocation after another until it ends."""
 
     def __init__(
-        self, name: str, version: Version, link: RuntimeLink, tap: LogTap, counters: Counters, clock: Clock,
+        self, name: str, version: Version, link: RuntimeLink, *, tap: LogTap, counters: Counters, clock: Clock,
         kill: Callable[[], None],
     ) -> None:  # fmt: skip
         self.name = name
@@ -83,6 +83,7 @@ class Sandbox:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[Ended] = self._loop.create_future()
         self._cpu_before: int | None = 0
+        self._late = False  # the time-out ended the invocation
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.name} {self.version.arn}{' gone' if self.gone else ''}>"
@@ -172,12 +173,11 @@ class Sandbox:
             "id": invocation.request_id, "arn": invocation.invoked_arn, "deadline": int(deadline * 1000),
             "trace": invocation.trace, "context": invocation.client_context, "identity": None, "tenant": None,
         }  # fmt: skip
-        timer = self._loop.call_later(timeout_s, self._link.close)
-        before = self._loop.time()
+        timer = self._loop.call_later(timeout_s, self._time_is_up)
         try:
             reply = await self._link.invoke(os.urandom(16), meta, invocation.payload)
         except LinkClosed:
-            if self._loop.time() - before >= timeout_s:
+            if self._late:
                 self.end()
                 return failures.timed_out(invocation.request_id, timeout_s)
             return await self._exited(invocation)
@@ -188,6 +188,10 @@ class Sandbox:
         if len(reply.payload) > failures.RESPONSE_LIMIT:
             return failures.too_large(len(reply.payload))
         return reply
+
+    def _time_is_up(self) -> None:
+        self._late = True
+        self._link.close()
 
     async def _exited(self, invocation: Invocation) -> Failure:
         """The runtime is gone. That is the function's doing, unless the agent went: then it is ours, and AgentGone."""

@@ -85,7 +85,10 @@ class Starter:
             raise SandboxError(f"the sandbox's channel cannot be used: {error}") from error
         tap = LogTap(log, lambda data: self.logbook.append(stream, self.clock.epoch(), data), self._congested)
         counters = Counters(fds)
-        sandbox = Sandbox(assigned.husk, version, link, tap, counters, self.clock, lambda: agent.stop(assigned.husk))
+        sandbox = Sandbox(
+            assigned.husk, version, link, tap=tap, counters=counters, clock=self.clock,
+            kill=lambda: agent.stop(assigned.husk),
+        )  # fmt: skip
         sandbox.log_stream = stream.name
         return sandbox
 

@@ -1,6 +1,7 @@
 """Frames over a real socket pair, with the test as the runtime: honest, cut into pieces, or hostile."""
 
 import asyncio
+import itertools
 import json
 import socket
 
@@ -146,7 +147,7 @@ def test_an_answer_in_any_pieces_is_the_same_answer(body, meta, cuts):
         guest = await Guest.start()
         try:
             call = guest.invoke()
-            await guest.say(*(data[start:end] for start, end in zip(places, places[1:], strict=False) if end > start))
+            await guest.say(*(data[start:end] for start, end in itertools.pairwise(places) if end > start))
             return await call
         finally:
             guest.close()

@@ -29,7 +29,9 @@ def test_an_invocation_reuses_starts_evicts_or_waits_in_that_order(idle_here, al
     assert decide(pool(*[1.0] * idle_here), alive, limit, idle_elsewhere) is step
 
 
-@pytest.mark.parametrize(("now", "gone"), [(599.9, []), (600.0, [0.0]), (650.0, [0.0, 50.0]), (1e6, [0.0, 50.0, 100.0])])
+@pytest.mark.parametrize(
+    ("now", "gone"), [(599.9, []), (600.0, [0.0]), (650.0, [0.0, 50.0]), (1e6, [0.0, 50.0, 100.0])]
+)
 def test_an_idle_sandbox_expires_exactly_when_its_time_is_over(now, gone):
     pools = [pool(0.0, 100.0), pool(50.0), pool()]
     assert sorted(sandbox.idle_since for _, sandbox in expired(pools, now, 600)) == gone
@@ -37,7 +39,10 @@ def test_an_idle_sandbox_expires_exactly_when_its_time_is_over(now, gone):
 
 def test_expiry_names_the_pool_of_each_sandbox():
     first, second = pool(0.0, name="a"), pool(0.0, name="b")
-    assert [(each.key, sandbox.name) for each, sandbox in expired([first, second], 600, 600)] == [("a", "a0.0"), ("b", "b0.0")]
+    assert [(each.key, sandbox.name) for each, sandbox in expired([first, second], 600, 600)] == [
+        ("a", "a0.0"),
+        ("b", "b0.0"),
+    ]
 
 
 def test_the_sandbox_that_was_used_longest_ago_is_the_one_to_lose():

@@ -38,7 +38,8 @@ def percentile(values: list[float], share: float) -> float:
 def row(name: str, values_ms: list[float], target: str, rate: float | None = None) -> None:
     per_second = f"{rate:9.0f}/s" if rate is not None else " " * 11
     p50, p99 = percentile(values_ms, 0.5), percentile(values_ms, 0.99)
-    print(f"{name:<44} n={len(values_ms):<6} p50={p50:8.3f} ms  p99={p99:8.3f} ms {per_second}  target {target}", flush=True)
+    measured = f"n={len(values_ms):<6} p50={p50:8.3f} ms  p99={p99:8.3f} ms {per_second}"
+    print(f"{name:<44} {measured}  target {target}", flush=True)
 
 
 class Server:
@@ -81,7 +82,8 @@ class Server:
 
     def cpu_s(self) -> float:
         """CPU seconds of the front end so far: unlike the clock's, they do not count what others use of the machine."""
-        fields = open(f"/proc/{self.process.pid}/stat").read().rpartition(")")[2].split()
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
@@ -91,7 +93,7 @@ class Server:
 
 
 class Caller(asyncio.Protocol):
-    """One keep-alive connection; an answer is complete by its Content-Length. As bare as possible: it shares the machine."""
+    """One keep-alive connection; an answer ends by its Content-Length. As bare as can be: it shares the machine."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -159,7 +161,8 @@ async def throughput(server: Server, seconds: float, connections: int) -> None:
     await asyncio.gather(*(loop(caller) for caller in callers))
     row(f"warm throughput, {connections} connections", taken, ">= 6,000/s", len(taken) / seconds)
     spent_us = (server.cpu_s() - before) * 1e6 / len(taken)
-    print(f"{'  CPU of the front end for each of them':<44} {spent_us:.0f} us, which one core does {1e6 / spent_us:.0f} times/s")
+    of_core = f"{spent_us:.0f} us, which one core does {1e6 / spent_us:.0f} times/s"
+    print(f"{'  CPU of the front end for each of them':<44} {of_core}")
 
 
 async def cold(server: Server, calls: int, husks: int) -> None:
@@ -215,7 +218,8 @@ def idle() -> None:
         time.sleep(1.0)
         family = _family(server.process.pid)
         total = sum(_pss_kb(pid) for pid in family)
-        print(f"{'idle server, all processes':<44} n={len(family):<6} PSS={total / 1024:.1f} MB  target <= 120 MB", flush=True)
+        size = f"n={len(family):<6} PSS={total / 1024:.1f} MB"
+        print(f"{'idle server, all processes':<44} {size}  target <= 120 MB", flush=True)
 
 
 def _family(pid: int) -> list[int]:
@@ -269,5 +273,6 @@ if __name__ == "__main__":
     parser.add_argument("--only", default="warm,throughput,cold,empty,burst,idle", help="which rows, by comma")
     parser.add_argument("--profile", type=float, default=0.0, help="only load the server for so many seconds")
     arguments = parser.parse_args()
-    print(f"Invoke API over HTTP; {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, load {os.getloadavg()[0]:.1f}")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    print(f"Invoke API over HTTP; {machine}, load {os.getloadavg()[0]:.1f}")
     uvloop.run(main(set(arguments.only.split(",")), arguments.profile))

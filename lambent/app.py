@@ -71,7 +71,15 @@ class App:
         self.invoker = Invoker(self.admission, self.keeper, self.clock, listeners)
         secret = download.secret(data)
         self.control = Control(self.functions, self.code, self, self.clock, settings, secret=secret)
-        self.extras = Extras(settings, self.logbook, self.code, secret, self.clock, self.status, self.exists)
+        self.extras = Extras(
+            settings,
+            self.logbook,
+            self.code,
+            key=secret,
+            clock=self.clock,
+            status=self.status,
+            exists=self.exists,
+        )
         self.frontdoor = FrontDoor(Wire(settings), self.control, DataPlane(self.resolver, self.invoker), self.extras)
         self.server: HttpServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -47,7 +47,9 @@ def parse_function(text: str, qualifier: str | None, *, account: str, region: st
         raise InvalidParameterValue(f"Invalid function name or ARN: {text}")
     named = match["qualifier"]
     if named and qualifier and named != qualifier:
-        raise InvalidParameterValue("The derived qualifier from the function name does not match the specified qualifier.")
+        raise InvalidParameterValue(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
     wanted = match["region"]
     if wanted and wanted != region:
         raise ResourceNotFound(f"Functions from '{wanted}' are not reachable in this region ('{region}')")

@@ -28,8 +28,10 @@ TABLE: tuple[Setting, ...] = (
     Setting("data", "", "directory that keeps state; empty: ~/.local/share/lambent, or /var/lib/lambent for root"),
     Setting("region", "us-east-1", "region of requests that name none"),
     Setting("account", "000000000000", "account of requests whose access key is not itself a 12-digit account id"),
-    Setting("isolation", "auto", "auto (the strongest that works here), full, userns or process; refused if this machine cannot give it"),
-    Setting("runtime_fallback", False, "run a missing runtime on the nearest installed one (loud; not what AWS would do)"),
+    Setting(
+        "isolation", "auto", "full, userns or process, refused where impossible; auto: the strongest that works here"
+    ),
+    Setting("runtime_fallback", False, "run a missing runtime on the nearest installed one (loud; AWS would not)"),
     Setting("concurrency", 1000, "concurrent executions of an account in a region; beyond it callers get 429"),
     Setting("sandboxes", 1000, "most sandboxes alive on this node"),
     Setting("husks", 4, "parked, ready environments kept for each runtime in use"),

@@ -1,4 +1,4 @@
-"""Lambent's own requests, under /_lambent/: status, logs and code downloads. Documented in docs/reference/endpoint.md."""
+"""Lambent's own requests, under /_lambent/: status, logs and code downloads. See docs/reference/endpoint.md."""
 
 import asyncio
 import os
@@ -25,9 +25,16 @@ class Extras:
     """What only Lambent has. Errors have AWS's shape, so that one client reads all."""
 
     def __init__(
-        self, settings: Settings, logbook: Logbook, code: CodeStore, key: bytes, clock: Clock,
-        status: Callable[[], Any], exists: Callable[[str, str, str], bool],
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        logbook: Logbook,
+        code: CodeStore,
+        *,
+        key: bytes,  # of download links
+        clock: Clock,
+        status: Callable[[], Any],
+        exists: Callable[[str, str, str], bool],
+    ) -> None:
         self.settings = settings
         self.logbook = logbook
         self.code = code
@@ -89,7 +96,7 @@ class Extras:
 
 
 async def _pieces(path: str) -> AsyncIterator[bytes]:
-    with open(path, "rb") as file:
+    with await asyncio.to_thread(open, path, "rb") as file:
         while piece := await asyncio.to_thread(file.read, CHUNK):
             yield piece
 

@@ -1,7 +1,7 @@
-"""ChannelLink: frames over a socket pair to our own guests. The format is described in docs/explanation/channel.md.
+"""ChannelLink: frames over a socket pair to our own guests.
 
-A frame is a 28-byte header (type, sizes of meta and body, a 16-byte token), a JSON object and raw bytes. The token of an
-invocation is unguessable and echoed by its answer, so that nothing written earlier can become the answer of this call.
+A frame is a 28-byte header (type, sizes of meta and body, a 16-byte token), a JSON object and raw bytes. The token of
+an invocation is unguessable and echoed by its answer, so that nothing written earlier can become the answer of this one.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _from_json = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ChannelLink(asyncio.Protocol):
-    """One guest at the other end. `_waiting` is set exactly while an answer is due; anything else it says is a breach."""
+    """One guest at the other end. `_waiting` is set exactly while an answer is due; all else it says is a breach."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

@@ -10,7 +10,7 @@ import msgspec
 from lambent.errors import SandboxError
 
 
-class LinkClosed(SandboxError):  # noqa: N818 - the word that its readers use, as in the rest of the tree
+class LinkClosed(SandboxError):
     """The runtime went away, or said something that breaks the protocol."""
 
 

@@ -51,7 +51,7 @@ class Brood:
         self.prepared: deque[tuple[int, int, Tell]] = deque()  # (ask, husks, tell): answered when so many are ready
 
     def shortage(self, now: float) -> int:
-        """How many husks to order now: those who wait come first, then the stock, but not in the way of a cold start."""
+        """How many husks to order now: those who wait come first, then the stock, but in no cold start's way."""
         later = self.paused or (now < self.calm_at and self.ready)
         stock = 0 if later else self.wanted
         need = stock + len(self.waiting) - len(self.ready) - self.coming
@@ -163,7 +163,7 @@ class Nursery:
         self.settle(brood)
 
     def lose_zygote(self, runtime: str, brood: Brood, sock: socket.socket) -> None:
-        """The zygote died, and its parked husks go with it. One that had worked is replaced; the others tell why not."""
+        """The zygote died, and its parked husks with it. One that had worked is replaced; the others tell why not."""
         self.selector.unregister(sock)
         sock.close()
         status = brood.zygote.process.wait()

@@ -88,7 +88,7 @@ function invoke(meta, body, token) {
 function die(error, title, status) {
   logError(title, error)
   const document = toDocument(error)
-  const meta = { type: document.errorType, last: true }
+  const meta = ready ? { type: document.errorType, last: true } : { type: document.errorType }
   if (!ready) channel.send(INIT_ERROR, NO_TOKEN, meta, Buffer.from(JSON.stringify(document)))
   else if (running) channel.send(ERROR, running.token, meta, Buffer.from(JSON.stringify(document)))
   process.exit(status)

@@ -179,7 +179,7 @@ def test_a_promise_that_never_settles_answers_null_up_to_node_22(start: Start) -
 
 def test_a_promise_that_never_settles_ends_the_process_from_node_24_on(start: Start) -> None:
     guest = ready(start(commonjs("exports.handler = () => new Promise(() => {})"), runtime="nodejs24.x"))
-    assert guest.invoke().meta == {"type": "Runtime.NodeJsExit"}
+    assert guest.invoke().meta == {"type": "Runtime.NodeJsExit", "last": True}
     assert guest.exit_status() == 13
 
 
@@ -282,7 +282,7 @@ def test_an_error_that_nothing_catches_is_answered_and_ends_the_process(
         start(commonjs(f"exports.handler = (e, c, callback) => {{ {statement}; setTimeout(callback, 5000) }}"))
     )
     frame = guest.invoke()
-    assert (frame.kind, frame.meta) == (ERROR, {"type": kind})
+    assert (frame.kind, frame.meta) == (ERROR, {"type": kind, "last": True})
     assert frame.value["errorMessage"] == message
     assert guest.exit_status() == status
 

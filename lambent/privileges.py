@@ -41,13 +41,22 @@ def give_up(data: Path, port: int) -> None:
 
 
 def _own(data: Path) -> None:
-    """The data directory may come from an earlier start under another uid."""
-    if os.stat(data).st_uid == FRONT_END_UID:
+    """The data directory may come from an earlier start under another uid.
+
+    Root's group may pass through it: weaker isolation than full runs the agent or the functions as root without root's
+    capabilities, and they have to reach the code. `run` is the agent's and stays root's.
+    """
+    wanted = (FRONT_END_UID, 0)
+    found = os.stat(data)
+    if (found.st_uid, found.st_gid) == wanted:
         return
     for directory, names, files in os.walk(data):
+        if Path(directory) == data and "run" in names:
+            names.remove("run")
         for name in (*names, *files):
             os.chown(os.path.join(directory, name), FRONT_END_UID, FRONT_END_UID, follow_symlinks=False)
-    os.chown(data, FRONT_END_UID, FRONT_END_UID)  # last: until then a crash makes the next start begin again
+    os.chmod(data, 0o710)
+    os.chown(data, *wanted)  # last: until then a crash makes the next start begin again
 
 
 def _prctl(option: int, value: int) -> None:

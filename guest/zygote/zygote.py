@@ -69,24 +69,50 @@ def receive(control):
 
 def fork(order, fds, pidns):
     """A child in a pid namespace of its own, of which it is pid 1; this process stays in its own."""
+    if order["level"] == "userns":
+        return fork_through_another(order, fds)
     if pidns >= 0:
         kernel.unshare(kernel.CLONE_NEWPID)
     pid = os.fork()
     if pid == 0:
-        try:
-            husk.become(order, *fds)
-        finally:
-            report(order)
+        become(order, fds)
     if pidns >= 0:
         kernel.setns(pidns, kernel.CLONE_NEWPID)
     return pid
 
 
+def fork_through_another(order, fds):
+    """The same where the machine's pid namespace cannot be returned to, by a process that does not need to."""
+    read, write = os.pipe()
+    if os.fork() == 0:
+        try:
+            kernel.unshare(kernel.CLONE_NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                become(order, fds)
+            os.write(write, b"%d" % pid)
+        finally:
+            report(order)
+    os.close(write)
+    pid = int(os.read(read, 32) or b"-1")  # no process has that number: the agent gives the husk up
+    os.close(read)
+    return pid
+
+
+def become(order, fds):
+    try:
+        husk.become(order, *fds)
+    finally:
+        report(order)
+
+
 def report(order):
+    """The end of a forked process: without a word if there is nothing to report."""
     import traceback
 
-    sys.stderr.write("lambent: husk {} could not be made\n{}\n".format(order["husk"], traceback.format_exc()))
-    sys.stderr.flush()
+    if sys.exc_info()[0] is not None:
+        sys.stderr.write("lambent: husk {} could not be made\n{}\n".format(order["husk"], traceback.format_exc()))
+        sys.stderr.flush()
     os._exit(1)
 
 

@@ -24,6 +24,7 @@ from lambent.privileges import allow_many_descriptors
 from lambent.runtimes import finder
 from lambent.sandbox import cgroups, isolation, mounts, protocol, roots
 from lambent.sandbox.nursery import Nursery
+from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
 
 log = logging.getLogger("lambent.agent")
 
@@ -123,6 +124,14 @@ def listen(path: str, owner: int) -> socket.socket:
     return listener
 
 
+def forget(path: str) -> None:
+    """Remove the socket, and the directory that was made for it alone when the data directory's path is too long."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+        if os.path.basename(os.path.dirname(path)).startswith(SOCKET_DIR_PREFIX):
+            os.rmdir(os.path.dirname(path))
+
+
 def favor_dynamic_moves(tmp: Path) -> None:
     """Without favordynmods, moving a process into a control group waits for an RCU grace period: 10 ms and more.
 
@@ -143,13 +152,13 @@ def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path, owner:
     alone = hold(tmp)
     groups = cgroups.find(instance)
     swept = cgroups.sweep(groups)
+    listener = listen(path, owner)  # before a user namespace, in which the owner's uid has no name
     enter(level, groups, tmp)
     found: dict[str, RuntimeInfo] = finder.find(os.environ, fallback)
     described: Isolation = isolation.describe(level, groups.version, roots.init_program().exists())
     selector = selectors.DefaultSelector()
     nursery = Nursery(found, level, groups, tmp, selector)
     hello = protocol.Hello(described, found, os.getpid(), swept)
-    listener = listen(path, owner)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
     try:
@@ -158,6 +167,7 @@ def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path, owner:
         nursery.close()
         cgroups.sweep(groups)
         groups.discard()
+        forget(path)
         os.close(alone)
 
 

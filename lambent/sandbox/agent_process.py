@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lambent.errors import AgentGone
 from lambent.privileges import FRONT_END_UID
+from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
 from lambent.settings import Settings
 
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
@@ -22,11 +23,14 @@ class AgentProcess:
         self.settings = settings
         self.instance = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
         self.run_dir = data / "run"
-        self.run_dir.mkdir(mode=0o700, exist_ok=True)
+        self.run_dir.mkdir(exist_ok=True)
+        self.run_dir.chmod(0o711)  # the front end passes through to its socket, which only it may open
+        if os.geteuid() == 0:
+            os.chown(self.run_dir, 0, 0)
         self._process: subprocess.Popen[bytes] | None = None
         self.path = str(self.run_dir / "agent.sock")
         if len(self.path) > LONGEST_SOCKET_PATH:
-            self.path = tempfile.mkdtemp(prefix="lambent-") + "/agent.sock"
+            self.path = tempfile.mkdtemp(prefix=SOCKET_DIR_PREFIX) + "/agent.sock"
 
     def start(self) -> None:
         fallback = "1" if self.settings.runtime_fallback else "0"

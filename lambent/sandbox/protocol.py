@@ -13,6 +13,7 @@ from lambent.model import Isolation, RuntimeInfo
 
 LARGEST = 1 << 17  # bytes; a function's environment is at most 4 KB, so nothing comes near
 MOST_FDS = 8
+SOCKET_DIR_PREFIX = "lambent-"  # of the temporary directory where the socket is when the usual path is too long
 
 
 class Prepare(msgspec.Struct, frozen=True, tag="prepare"):

@@ -87,6 +87,8 @@ class Zygote:
         plan = roots.plan(self.info, str(staging), argv)
         if self.info.kind != "python":
             plan["binds"].append([_base_prefix(), _SPAWNER_PREFIX])
+        if self.level == "userns":  # a /proc of one's own is only allowed where the machine's can be seen; it covers it
+            plan["binds"].append(["/proc", "/proc"])
         return [sys.executable, *isolated, boot, json.dumps(plan)]
 
     def _environ(self) -> dict[str, str]:

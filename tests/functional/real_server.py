@@ -27,7 +27,7 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/any"
-PATIENCE_S = 90  # for what takes a moment: the machine may be busy
+PATIENCE_S = 60  # for what takes a moment: the machine may be busy
 _ENDPOINT = re.compile(r"at (http://[\d.]+:(\d+))")
 _FRIENDLY = Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S, max_pool_connections=200)
 

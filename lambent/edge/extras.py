@@ -1,6 +1,8 @@
 """Lambent's own requests, under /_lambent/: status, logs and code downloads. See docs/reference/endpoint.md."""
 
 import asyncio
+import logging
+import math
 import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -10,13 +12,16 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.control import download
-from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
-from lambent.observe.logbook import Logbook, LogLine
+from lambent.errors import AwsError, InvalidParameterValue, LambentError, ResourceNotFound, ServiceException
+from lambent.observe.logbook import Follower, Logbook, LogLine
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.wire.http import Request, Response
 
+log = logging.getLogger("lambent")
+
 FOLLOW_EVERY_S = 0.1
+MOST_LINES = 100_000  # in one answer; more can be had by their dates
 CHUNK = 1 << 18
 _json = msgspec.json.Encoder().encode
 
@@ -49,42 +54,46 @@ class Extras:
                 raise AwsError(f"{request.method} is not for {request.path}", code="MethodNotAllowed", status=405)
             return await self._answer(request)
         except AwsError as error:
-            body = _json({"__type": error.code, "message": error.message})
-            return Response(error.status or 400, [("content-type", "application/json")], body)
+            return _refusal(error)
+        except LambentError as error:
+            return _refusal(ServiceException(error.message))
+        except Exception:
+            log.exception("%s could not be answered", request.path)
+            return _refusal(ServiceException())
 
     async def _answer(self, request: Request) -> Response:
         path = request.path
         if path == "/_lambent/status":
             return Response(200, [("content-type", "application/json")], _json(await self.status()))
         if path.startswith("/_lambent/logs/"):
-            return self._logs(unquote(path.removeprefix("/_lambent/logs/")), parse_qs(request.query))
+            return await self._logs(unquote(path.removeprefix("/_lambent/logs/")), parse_qs(request.query))
         if path.startswith(download.PREFIX):
             return self._code(request)
         raise ResourceNotFound(f"There is nothing at {path}: see /_lambent/status, /_lambent/logs/FUNCTION.")
 
-    def _logs(self, function: str, query: dict[str, list[str]]) -> Response:
-        account, region = (
-            query.get("account", [self.settings.account])[0],
-            query.get("region", [self.settings.region])[0],
-        )
+    async def _logs(self, function: str, query: dict[str, list[str]]) -> Response:
+        account = query.get("account", [self.settings.account])[0]
+        region = query.get("region", [self.settings.region])[0]
         if not self.exists(account, region, function):
             raise ResourceNotFound(f"Function not found: arn:aws:lambda:{region}:{account}:function:{function}")
-        since, limit = _number(query, "since", 0.0), int(_number(query, "limit", 1000))
-        lines = self.logbook.read(account, region, function, since, limit)
+        since, limit = _number(query, "since", 0.0), min(MOST_LINES, int(_number(query, "limit", 1000)))
+        wants_more = query.get("follow", ["0"])[0] in ("1", "true")
+        reader = self.logbook.follow(account, region, function) if wants_more else None
+        # In a thread: a full log takes a second to look through, and calls must not wait for it.
+        lines = await asyncio.to_thread(self.logbook.read, account, region, function, since, limit, upto=reader)
         headers = [("content-type", "application/x-ndjson")]
-        if query.get("follow", ["0"])[0] not in ("1", "true"):
-            return Response(200, headers, b"".join(_line(line) for line in lines))
-        return Response(200, headers, self._follow((account, region, function), lines))
+        if reader is None:
+            return Response(200, headers, _lines(lines))
+        return Response(200, headers, self._follow(lines, reader))
 
-    async def _follow(self, whose: tuple[str, str, str], lines: list[LogLine]) -> AsyncIterator[bytes]:
-        """What there is, then what comes, until the client goes away."""
-        reader = self.logbook.follow(*whose)
-        yield b"".join(_line(line) for line in lines)
+    async def _follow(self, lines: list[LogLine], reader: Follower) -> AsyncIterator[bytes]:
+        """What there was, then what has come since, until the client goes away."""
         while True:
-            fresh = reader.fresh()
-            if fresh:
-                yield b"".join(_line(line) for line in fresh)
-            await asyncio.sleep(FOLLOW_EVERY_S)
+            if lines:
+                yield _lines(lines)
+            lines = reader.fresh()
+            if not lines:
+                await asyncio.sleep(FOLLOW_EVERY_S)
 
     def _code(self, request: Request) -> Response:
         digest = download.check(request.path, request.query, self.key, self.clock.epoch())
@@ -101,6 +110,15 @@ async def _pieces(path: str) -> AsyncIterator[bytes]:
             yield piece
 
 
+def _refusal(error: AwsError) -> Response:
+    body = _json({"__type": error.code, "message": error.message})
+    return Response(error.status or 400, [("content-type", "application/json")], body)
+
+
+def _lines(lines: list[LogLine]) -> bytes:
+    return b"".join([_line(line) for line in lines])
+
+
 def _line(line: LogLine) -> bytes:
     sandbox = line.stream.rpartition("]")[2][:8]
     return _json({"at": line.at, "sandbox": sandbox, "stream": line.stream, "message": line.message}) + b"\n"
@@ -108,6 +126,9 @@ def _line(line: LogLine) -> bytes:
 
 def _number(query: dict[str, list[str]], name: str, default: float) -> float:
     try:
-        return float(query.get(name, [str(default)])[0])
+        number = float(query.get(name, [str(default)])[0])
     except ValueError:
-        raise InvalidParameterValue(f"{name} must be a number") from None
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise InvalidParameterValue(f"{name} must be a number that is not negative")
+    return number

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import random
-import time
 from typing import Any
 
 import msgspec
@@ -75,15 +74,16 @@ class DataPlane:
             raise AwsError(message, code="RequestEntityTooLargeException", status=413)
         _refuse_foreign(parameters)
         payloads.check(body)
+        now = self.invoker.clock.epoch()
         return Invocation(
             request_id=call.request_id,
             version=version,
             invoked_arn=arn,
             payload=body,
-            received=time.time(),
+            received=now,
             want_log_tail=parameters.get("LogType") == "Tail",
             client_context=_client_context(parameters.get("ClientContext")),
-            trace=call.request.headers.get("x-amzn-trace-id") or new_trace(time.time()),
+            trace=call.request.headers.get("x-amzn-trace-id") or new_trace(now),
         )
 
 
@@ -112,7 +112,7 @@ def _client_context(text: str | None) -> str | None:
         raise InvalidRequestContent(f"Client context must be at most {CLIENT_CONTEXT_LIMIT} bytes of base64")
     try:
         data = base64.b64decode(text, validate=True)
-        msgspec.json.decode(data)
+        msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         return data.decode()
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise InvalidRequestContent("Client context must be a valid Base64-encoded JSON object.") from None

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from lambent.clock import Clock
-from lambent.errors import TooManyRequests
+from lambent.errors import SandboxError, TooManyRequests
 from lambent.invoke.admission import Admission
 from lambent.model import Invocation, Outcome
 from lambent.sandbox.sandbox import Sandbox
@@ -39,6 +39,9 @@ class Invoker:
                     outcome = await sandbox.run(invocation)
         except TooManyRequests:
             self.tell(invocation, None, 0.0)
+            raise
+        except SandboxError as error:
+            self.tell(invocation, Outcome(payload=b"", status="failure", error_type=type(error).__name__), 0.0)
             raise
         self.tell(invocation, outcome, wait_ms)
         return outcome

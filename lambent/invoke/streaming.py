@@ -14,7 +14,7 @@ def streamed(invocation: Invocation, outcome: Outcome) -> dict[str, Any]:
     return {
         "StatusCode": 200,
         "ExecutedVersion": invocation.version.version,
-        "ResponseStreamContentType": "application/octet-stream",
+        "ResponseStreamContentType": "application/vnd.amazon.eventstream",
         "EventStream": _events(invocation, outcome),
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_server import Function, Server, clean_environment
+from real_server import Function, Server, clean_environment, close_connections
 
 PROBE = """
     def handler(event, context):
@@ -28,6 +28,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}; CI must give it")
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _connections_closed() -> Iterator[None]:
+    yield
+    close_connections()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The HTTP listener on real sockets, over uvloop and plain asyncio, with ordinary and with rude clients."""
 
 import asyncio
+import gc
 import hashlib
 import http.client
 import os
@@ -216,6 +217,7 @@ def test_ten_thousand_connections_opened_and_dropped_leave_nothing_behind(house:
     client = rooms.client()
     client.request("GET", "/")
     client.getresponse().read()
+    gc.collect()  # what other tests left to the collector must not be counted here
     files = len(os.listdir("/proc/self/fd"))
     beginnings = (
         b"",
@@ -233,7 +235,7 @@ def test_ten_thousand_connections_opened_and_dropped_leave_nothing_behind(house:
             peer.close()
     rooms.settle(lambda: rooms.server.connections == 1)
     assert rooms.tasks() == 0
-    assert len(os.listdir("/proc/self/fd")) == files
+    assert len(os.listdir("/proc/self/fd")) <= files
     client.request("GET", "/")
     assert client.getresponse().status == 200
     client.close()

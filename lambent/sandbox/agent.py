@@ -146,7 +146,7 @@ def favor_dynamic_moves(tmp: Path) -> None:
         mounts.mount("none", str(place), "cgroup2", "favordynmods")
 
 
-def run(path: str, instance: str, wanted: str, fallback: bool, tmp: Path, owner: int) -> None:
+def run(path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, owner: int) -> None:
     level = isolation.choose(wanted)
     tmp.mkdir(parents=True, exist_ok=True)
     alone = hold(tmp)
@@ -192,7 +192,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def work() -> int:
         try:
-            run(path, instance, wanted, fallback == "1", Path(tmp), int(owner))
+            run(path, instance, wanted, fallback=fallback == "1", tmp=Path(tmp), owner=int(owner))
         except LambentError as error:
             log.error("%s", error)
             return 1
@@ -202,7 +202,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def supervise(work: Callable[[], int]) -> int:
-    """Do `work` in a child, again and again as long as it is killed; the front end has no privilege to start it anew."""
+    """Do `work` in a child, again whenever that is killed; the front end has no privilege to start it anew."""
     while True:
         child = os.fork()
         if child == 0:

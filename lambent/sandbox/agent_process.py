@@ -37,8 +37,8 @@ class AgentProcess:
         Path(self.path).unlink(missing_ok=True)  # a dead agent's socket would refuse connections
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "lambent.sandbox.agent", self.path, self.instance, self.settings.isolation, fallback,
-                str(self.run_dir / "agent"), str(FRONT_END_UID if os.geteuid() == 0 else os.geteuid()),
+                sys.executable, "-m", "lambent.sandbox.agent", self.path, self.instance, self.settings.isolation,
+                fallback, str(self.run_dir / "agent"), str(FRONT_END_UID if os.geteuid() == 0 else os.geteuid()),
             ],
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
@@ -55,7 +55,7 @@ class AgentProcess:
         if process is None:
             return
         deadline = asyncio.get_running_loop().time() + patience_s
-        while process.poll() is None and asyncio.get_running_loop().time() < deadline:
+        while process.poll() is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event for it
             await asyncio.sleep(0.005)
         if process.poll() is None:
             process.kill()

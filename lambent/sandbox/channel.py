@@ -1,7 +1,7 @@
 """ChannelLink: frames over a socket pair to our own guests.
 
 A frame is a 28-byte header (type, sizes of meta and body, a 16-byte token), a JSON object and raw bytes. The token of
-an invocation is unguessable and echoed by its answer, so that nothing written earlier can become the answer of this one.
+an invocation is unguessable and echoed by its answer, so that nothing written earlier can become the answer of this.
 """
 
 import asyncio

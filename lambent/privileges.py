@@ -26,7 +26,7 @@ def allow_many_descriptors() -> None:
 
 
 def give_up(data: Path, port: int) -> None:
-    """Become FRONT_END_UID for good, owning the data directory. Call while single-threaded: capabilities are a thread's."""
+    """Become FRONT_END_UID for good, owning the data directory. Call while there is one thread."""
     _own(data)
     keep = 1 << _CAP_DAC_READ_SEARCH | (1 << _CAP_NET_BIND_SERVICE if 0 < port < 1024 else 0)
     for capability in range(_LAST_CAP + 1):

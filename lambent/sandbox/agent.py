@@ -128,6 +128,7 @@ def forget(path: str) -> None:
     """Remove the socket, and the directory that was made for it alone when the data directory's path is too long."""
     with contextlib.suppress(OSError):
         os.unlink(path)
+    with contextlib.suppress(OSError):
         if os.path.basename(os.path.dirname(path)).startswith(SOCKET_DIR_PREFIX):
             os.rmdir(os.path.dirname(path))
 
@@ -167,7 +168,6 @@ def run(path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, own
         nursery.close()
         cgroups.sweep(groups)
         groups.discard()
-        forget(path)
         os.close(alone)
 
 
@@ -196,6 +196,8 @@ def main(argv: list[str] | None = None) -> int:
         except LambentError as error:
             log.error("%s", error)
             return 1
+        finally:
+            forget(path)
         return 0
 
     return supervise(work)

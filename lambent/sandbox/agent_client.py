@@ -1,6 +1,7 @@
 """The front end's connection to the node agent: orders out, answers and descriptors in."""
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -51,16 +52,15 @@ class AgentClient:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             try:
                 sock.connect(path)
-                break
-            except OSError as error:
+                sock.setblocking(False)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+                return cls(sock, await _greeting(loop, sock, deadline), on_gone)
+            except OSError as error:  # not listening yet, or dying: a killed agent's socket still takes connections
                 sock.close()
                 check()
                 if loop.time() > deadline:
                     raise AgentGone(f"the node agent does not answer at {path}: {error.strerror}") from error
             await asyncio.sleep(0.005)
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        return cls(sock, await _greeting(loop, sock, deadline), on_gone)
 
     async def prepare(self, runtime: str, husks: int) -> None:
         """Return when `husks` husks of `runtime` are parked. Raises SandboxError."""
@@ -192,17 +192,15 @@ class AgentClient:
 
 
 async def _greeting(loop: asyncio.AbstractEventLoop, sock: socket.socket, deadline: float) -> protocol.Hello:
-    """The agent's first message."""
+    """The agent's first message. Raises OSError when it ends instead of saying it."""
     while True:
         try:
             data, _ = protocol.receive(sock)
         except BlockingIOError:
             if loop.time() > deadline:
-                sock.close()
-                raise AgentGone("the node agent does not say hello") from None
+                raise TimeoutError(errno.ETIMEDOUT, "it does not say hello") from None
             await asyncio.sleep(0.002)
             continue
         if not data:
-            sock.close()
-            raise AgentGone("the node agent ended at once; see its output")
+            raise ConnectionResetError(errno.ECONNRESET, "it ended without a hello")
         return protocol.answer(data)  # type: ignore[no-any-return]

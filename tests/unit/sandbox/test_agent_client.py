@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import socket
 
 import pytest
@@ -216,13 +217,27 @@ async def test_connecting_takes_the_agents_greeting(tmp_path):
         theirs.close()
 
 
-async def test_an_agent_that_hangs_up_without_a_word_is_gone(tmp_path):
+async def test_an_agent_that_dies_instead_of_greeting_is_followed_by_the_next_one(tmp_path):
     path = str(tmp_path / "agent.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path)
-        listener.listen(1)
+        listener.listen(2)
         connecting = asyncio.ensure_future(AgentClient.connect(path, lambda: None, lambda: None))
         await asyncio.sleep(0)
-        listener.accept()[0].close()
-        with pytest.raises(AgentGone, match="ended at once"):
-            await connecting
+        listener.accept()[0].close()  # a killed agent's socket still took this connection
+        while not select.select([listener], [], [], 0)[0]:
+            await asyncio.sleep(0)
+        theirs, _ = listener.accept()
+        protocol.send(theirs, hello())
+        client = await connecting
+        assert client.hello == hello()
+        client.close()
+        theirs.close()
+
+
+async def test_nobody_waits_for_an_agent_that_will_not_come(tmp_path):
+    def check():
+        raise AgentGone("it ended with status 1")
+
+    with pytest.raises(AgentGone, match="status 1"):
+        await AgentClient.connect(str(tmp_path / "agent.sock"), lambda: None, check)

@@ -225,7 +225,7 @@ async def test_an_agent_that_dies_instead_of_greeting_is_followed_by_the_next_on
         connecting = asyncio.ensure_future(AgentClient.connect(path, lambda: None, lambda: None))
         await asyncio.sleep(0)
         listener.accept()[0].close()  # a killed agent's socket still took this connection
-        while not select.select([listener], [], [], 0)[0]:
+        while not select.select([listener], [], [], 0)[0]:  # noqa: ASYNC110 - nothing tells when the kernel has it
             await asyncio.sleep(0)
         theirs, _ = listener.accept()
         protocol.send(theirs, hello())

@@ -72,9 +72,11 @@ class DataPlane:
         if len(body) > SYNC_LIMIT:
             message = f"Request must be smaller than {SYNC_LIMIT} bytes for the {operation} operation"
             raise AwsError(message, code="RequestEntityTooLargeException", status=413)
-        _refuse_foreign(parameters)
+        if "TenantId" in parameters or "DurableExecutionName" in parameters:
+            _refuse_foreign(parameters)
         payloads.check(body)
         now = self.invoker.clock.epoch()
+        context = parameters.get("ClientContext")
         return Invocation(
             request_id=call.request_id,
             version=version,
@@ -82,7 +84,7 @@ class DataPlane:
             payload=body,
             received=now,
             want_log_tail=parameters.get("LogType") == "Tail",
-            client_context=_client_context(parameters.get("ClientContext")),
+            client_context=_client_context(context) if context else None,
             trace=call.request.headers.get("x-amzn-trace-id") or new_trace(now),
         )
 
@@ -104,10 +106,8 @@ def _refuse_foreign(parameters: dict[str, Any]) -> None:
         raise InvalidParameterValue("The invoked function is not a durable function.")
 
 
-def _client_context(text: str | None) -> str | None:
+def _client_context(text: str) -> str:
     """The JSON text inside a ClientContext. Raises InvalidRequestContent."""
-    if not text:
-        return None
     if len(text) > CLIENT_CONTEXT_LIMIT:
         raise InvalidRequestContent(f"Client context must be at most {CLIENT_CONTEXT_LIMIT} bytes of base64")
     try:

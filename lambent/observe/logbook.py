@@ -51,6 +51,7 @@ class Logbook:
         # congested for ever blocks its function for ever.
         self._taken_bytes = 0
         self._written_bytes = 0
+        self._asleep = False  # a plain flag, since asking an Event on every line costs more than keeping the line
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._files: dict[Path, _Segments] = {}
@@ -61,7 +62,8 @@ class Logbook:
         """Whole lines of one moment, as the function wrote them."""
         self._pending.append((stream, at, data))
         self._taken_bytes += len(data)
-        if not self._wake.is_set():
+        if self._asleep:
+            self._asleep = False
             self._wake.set()
 
     @property
@@ -97,8 +99,11 @@ class Logbook:
 
     def _write_for_ever(self) -> None:
         while True:
-            self._wake.wait()
-            self._wake.clear()  # before looking: whoever sets it from here on is heard in the next round
+            self._asleep = True  # before looking: whoever appends from here on wakes us
+            if not self._pending and not self._closing.is_set():
+                self._wake.wait()
+            self._asleep = False
+            self._wake.clear()
             stopping = self._closing.is_set()
             self._write_pending()
             if stopping:

@@ -33,6 +33,7 @@ class Records:
         self.segment_bytes = max(4096, keep_bytes // SEGMENTS)
         self.recent: deque[Record] = deque(maxlen=RECENT)
         self._pending: deque[Record] = deque()
+        self._asleep = False  # a plain flag, since asking an Event for every record costs more than keeping it
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._number = max((int(path.stem) for path in root.glob("*.rec")), default=1)
@@ -43,7 +44,8 @@ class Records:
     def append(self, record: Record) -> None:
         self.recent.append(record)
         self._pending.append(record)
-        if not self._wake.is_set():
+        if self._asleep:
+            self._asleep = False
             self._wake.set()
 
     def read(self) -> Iterator[Record]:
@@ -80,8 +82,11 @@ class Records:
 
     def _write_for_ever(self) -> None:
         while True:
-            self._wake.wait()
-            self._wake.clear()  # before looking: whoever sets it from here on is heard in the next round
+            self._asleep = True  # before looking: whoever appends from here on wakes us
+            if not self._pending and not self._closing.is_set():
+                self._wake.wait()
+            self._asleep = False
+            self._wake.clear()
             stopping = self._closing.is_set()
             data = b"".join([_frame(self._pending.popleft()) for _ in range(len(self._pending))])
             with contextlib.suppress(OSError):  # a full disk loses records, never an invocation

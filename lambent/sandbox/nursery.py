@@ -27,6 +27,7 @@ UIDS = 65_536
 AT_ONCE = 8  # husks that one zygote makes at a time: more only compete for the same cores
 DEFAULT_TMP_MB = 512
 MOST_FAILURES = 3
+COUNTERS = ("memory_peak", "cpu_time")
 CALM_S = 0.02  # a cold start takes a few milliseconds; making a husk costs about as much on another core
 
 
@@ -225,6 +226,7 @@ class Nursery:
             fds.frombytes(packed)
         if fds:
             husk.fds["listener"] = fds[0]
+        self.open_counters(husk)
         husk.state = "ready"
         brood.coming -= 1
         brood.ready.append(husk)
@@ -264,7 +266,7 @@ class Nursery:
             log.error("husk %s: attaching the code: %s", husk.name, os.strerror(failed))
             husk.tell(b"K")
             return
-        counters = self.counters(husk)
+        counters = [husk.fds[name] for name in COUNTERS if name in husk.fds]
         fds = [
             husk.fds["channel"],
             husk.fds["log"],
@@ -288,16 +290,14 @@ class Nursery:
         brood = self.broods.get(husk.runtime)
         if brood:
             brood.failures, brood.paused = 0, False
-        for fd in counters:
-            os.close(fd)
         husk.close_fds()
 
-    def counters(self, husk: Husk) -> list[int]:
+    def open_counters(self, husk: Husk) -> None:
+        """Now, since opening two files would take its time from the cold start."""
         try:
-            return self.groups.open_counters(husk.name)
+            husk.fds.update(zip(COUNTERS, self.groups.open_counters(husk.name), strict=False))
         except OSError as error:  # a sandbox that nobody measures is better than none, or no agent
             log.error("husk %s: %s", husk.name, error)
-            return []
 
     def api_address(self, husk: Husk) -> str:
         """Without a network namespace each environment has a port of its own."""

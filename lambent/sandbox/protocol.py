@@ -11,7 +11,7 @@ import msgspec
 
 from lambent.model import Isolation, RuntimeInfo
 
-LARGEST = 1 << 17  # bytes; a function's environment is at most 4 KB, so nothing comes near
+LARGEST = 1 << 15  # bytes; a function's environment is at most 4 KB, so nothing comes near
 MOST_FDS = 8
 SOCKET_DIR_PREFIX = "lambent-"  # of the temporary directory where the socket is when the usual path is too long
 

@@ -82,6 +82,7 @@ class Sandbox:
         self._kill = kill
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._speaks = report.speaks(version)
         self._cpu_before: int | None = 0
         self._late = False  # the time-out ended the invocation
 
@@ -91,7 +92,7 @@ class Sandbox:
     async def init(self, spec: InitSpec, limit_s: float = INIT_LIMIT_S) -> str | None:
         """Run the init phase. Returns None, "timeout" or "exited"; a failure that the runtime reports dooms it."""
         began = self._clock.monotonic()
-        if report.speaks(self.version):
+        if self._speaks:
             self._tap.add(report.init_start(self.version, self._clock.epoch()))
         try:
             async with asyncio.timeout(limit_s):
@@ -115,8 +116,7 @@ class Sandbox:
         """
         clock, tap, version = self._clock, self._tap, self.version
         tap.begin()
-        speaks = report.speaks(version)
-        if speaks:
+        if self._speaks:
             tap.add(report.start(invocation.request_id, version, clock.epoch()))
         began = clock.monotonic()
         answer = await self._ask(invocation) if self.reusable else await self._doom(invocation)
@@ -126,7 +126,7 @@ class Sandbox:
             duration_ms = version.timeout_s * 1000.0
             tap.add(report.timed_out(invocation.request_id, version, clock.epoch()))
         outcome = self._outcome(answer, duration_ms)
-        if speaks:
+        if self._speaks:
             tap.add(report.end(invocation.request_id, version, outcome, clock.epoch()))
         if invocation.want_log_tail:
             outcome = _with_tail(outcome, tap.tail())
@@ -170,9 +170,13 @@ class Sandbox:
         timeout_s = self.version.timeout_s
         deadline = self._clock.epoch() + timeout_s
         meta: dict[str, Any] = {
-            "id": invocation.request_id, "arn": invocation.invoked_arn, "deadline": int(deadline * 1000),
-            "trace": invocation.trace, "context": invocation.client_context, "identity": None, "tenant": None,
-        }  # fmt: skip
+            "id": invocation.request_id,
+            "arn": invocation.invoked_arn,
+            "deadline": int(deadline * 1000),
+            "trace": invocation.trace,
+        }
+        if invocation.client_context is not None:
+            meta["context"] = invocation.client_context
         timer = self._loop.call_later(timeout_s, self._time_is_up)
         try:
             reply = await self._link.invoke(os.urandom(16), meta, invocation.payload)

@@ -201,8 +201,6 @@ async def test_the_runtime_is_told_who_asks_and_until_when(make):
         "deadline": 1_700_000_003_000,
         "trace": "Root=1-2-3",
         "context": '{"custom": {}}',
-        "identity": None,
-        "tenant": None,
     }
 
 

@@ -149,7 +149,43 @@ async def warm(server: Server, calls: int) -> None:
     row("warm, one client in sequence", [await timed(lambda: caller.call(data)) for _ in range(calls)], "p50 <= 0.5 ms")
 
 
+def load_generator(place: str) -> str | None:
+    """The path of benchmarks/load.c, compiled; None without a compiler."""
+    program, source = os.path.join(place, "load"), os.path.join(os.path.dirname(__file__), "load.c")
+    compiler = shutil.which("cc")
+    if compiler is None or subprocess.run([compiler, "-O2", "-o", program, source], check=False).returncode:
+        return None
+    return program
+
+
 async def throughput(server: Server, seconds: float, connections: int) -> None:
+    """As many calls as go through. The client is a C program where it can be compiled, else this process."""
+    program = load_generator(server.data)
+    if program is None:
+        await throughput_from_here(server, seconds, connections)
+        return
+    callers = [await connect(server.port) for _ in range(connections)]
+    await asyncio.gather(*(caller.call(request("echo", b'{"sleep":0.2}')) for caller in callers))  # all warm
+    path = os.path.join(server.data, "request")
+    with open(path, "wb") as file:  # noqa: ASYNC230 - nothing else runs yet
+        file.write(request("echo"))
+    command = [program, str(server.port), str(connections), str(seconds), path]
+    before = server.cpu_s()
+    done = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
+    calls, errors, took, p50, p99, _ = map(float, done.stdout.split())
+    if errors:
+        raise RuntimeError(f"{errors:.0f} of {calls:.0f} calls failed")
+    measured = f"n={calls:<6.0f} p50={p50 / 1000:8.3f} ms  p99={p99 / 1000:8.3f} ms {calls / took:9.0f}/s"
+    print(f"{f'warm throughput, {connections} connections':<44} {measured}  target >= 6,000/s", flush=True)
+    tell_cost((server.cpu_s() - before) * 1e6 / calls)
+
+
+def tell_cost(spent_us: float) -> None:
+    of_core = f"{spent_us:.0f} us, which one core does {1e6 / spent_us:.0f} times/s"
+    print(f"{'  CPU of the front end for each of them':<44} {of_core}", flush=True)
+
+
+async def throughput_from_here(server: Server, seconds: float, connections: int) -> None:
     callers, data, taken = [await connect(server.port) for _ in range(connections)], request("echo"), []
     await asyncio.gather(*(caller.call(request("echo", b'{"sleep":0.2}')) for caller in callers))  # all warm
     before, end = server.cpu_s(), time.perf_counter() + seconds
@@ -160,9 +196,7 @@ async def throughput(server: Server, seconds: float, connections: int) -> None:
 
     await asyncio.gather(*(loop(caller) for caller in callers))
     row(f"warm throughput, {connections} connections", taken, ">= 6,000/s", len(taken) / seconds)
-    spent_us = (server.cpu_s() - before) * 1e6 / len(taken)
-    of_core = f"{spent_us:.0f} us, which one core does {1e6 / spent_us:.0f} times/s"
-    print(f"{'  CPU of the front end for each of them':<44} {of_core}")
+    tell_cost((server.cpu_s() - before) * 1e6 / len(taken))
 
 
 async def cold(server: Server, calls: int, husks: int) -> None:

@@ -22,6 +22,8 @@ LARGEST_BODY = 64 << 20
 LARGEST_META = 1 << 20
 SMALL_BODY = 65536
 
+Frame = tuple[int, bytes, bytes]  # type, meta, body
+
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -32,7 +34,8 @@ class ChannelLink(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[tuple[int, bytes, bytes]] | None = None
+        self._waiting: asyncio.Future[Frame] | None = None
+        self._told: asyncio.Future[Frame] | None = None  # the answer to an INIT that was sent before the transport was
         self._fd = -1
         self._token = _NO_TOKEN
         self._buffer = bytearray()  # of an answer that has not come in one piece
@@ -44,16 +47,24 @@ class ChannelLink(asyncio.Protocol):
         return f"<ChannelLink {'closed' if self.closed else 'busy' if self._waiting else 'idle'}>"
 
     @classmethod
-    async def open(cls, sock: socket.socket) -> "ChannelLink":
+    async def open(cls, sock: socket.socket, told: InitSpec | None = None) -> "ChannelLink":
+        """A link over our end of a channel. The runtime is `told` what to become at once: while the event loop takes
+        the socket over it is importing already. `init` with the same spec then only waits for its answer."""
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
-        _, link = await loop.create_unix_connection(lambda: cls(loop), sock=sock)
+        link = cls(loop)
+        if told is not None:
+            link._tell(sock, told)
+        await loop.create_unix_connection(lambda: link, sock=sock)
         return link
 
     # -- RuntimeLink
 
     async def init(self, spec: InitSpec) -> InitDone:
-        kind, meta, body = await self._exchange(INIT, _to_json(spec), b"", _NO_TOKEN)
+        told, self._told = self._told, None
+        if told is None:
+            told = self._exchange(INIT, _to_json(spec), b"", _NO_TOKEN)
+        kind, meta, body = await told
         if kind == READY:
             return InitDone()
         if kind == INIT_ERROR:
@@ -108,14 +119,14 @@ class ChannelLink(asyncio.Protocol):
 
     # -- details
 
-    def _exchange(self, kind: int, meta: bytes, body: bytes, token: bytes) -> asyncio.Future[tuple[int, bytes, bytes]]:
+    def _exchange(self, kind: int, meta: bytes, body: bytes, token: bytes) -> "asyncio.Future[Frame]":
         """Send a frame; the future is its answer."""
         if self.closed or self._transport is None:
             raise LinkClosed("the runtime is gone")
         self._token = token
         waiting = self._waiting = self._loop.create_future()
         header = HEADER.pack(kind, len(meta), len(body), token)
-        if len(body) < SMALL_BODY:
+        if len(body) < SMALL_BODY and not self._transport.get_write_buffer_size():
             self._send(header + meta + body)
         else:
             self._transport.writelines([header + meta, body])
@@ -130,6 +141,13 @@ class ChannelLink(asyncio.Protocol):
             sent = 0
         if sent < len(frame):
             self._transport.write(frame[sent:])
+
+    def _tell(self, sock: socket.socket, spec: InitSpec) -> None:
+        """INIT is a few kilobytes, which an empty socket takes; if it does not, `init` sends it as usual."""
+        meta = _to_json(spec)
+        frame = HEADER.pack(INIT, len(meta), 0, _NO_TOKEN) + meta
+        if len(frame) <= SMALL_BODY and sock.send(frame) == len(frame):
+            self._told = self._waiting = self._loop.create_future()
 
     def _keep(self, data: bytes, wanted: int) -> None:
         self._wanted = wanted

@@ -157,7 +157,8 @@ class Keeper:
     async def obtain(self, pool: Pool, version: Version) -> Sandbox:
         """Carry out decisions until there is a sandbox."""
         while True:
-            oldest = decisions.least_recently_used(self.pools.values())
+            full = self.alive >= self.settings.sandboxes
+            oldest = decisions.least_recently_used(self.pools.values()) if full else None
             match decisions.decide(pool, self.alive, self.settings.sandboxes, oldest is not None):
                 case Step.REUSE:
                     return pool.idle.pop()

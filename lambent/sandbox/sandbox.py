@@ -89,9 +89,12 @@ class Sandbox:
     def __repr__(self) -> str:
         return f"<Sandbox {self.name} {self.version.arn}{' gone' if self.gone else ''}>"
 
-    async def init(self, spec: InitSpec, limit_s: float = INIT_LIMIT_S) -> str | None:
-        """Run the init phase. Returns None, "timeout" or "exited"; a failure that the runtime reports dooms it."""
-        began = self._clock.monotonic()
+    async def init(self, spec: InitSpec, limit_s: float = INIT_LIMIT_S, began: float | None = None) -> str | None:
+        """Run the init phase. Returns None, "timeout" or "exited"; a failure that the runtime reports dooms it.
+
+        `began` is when the runtime was told, if that is over already (monotonic).
+        """
+        began = self._clock.monotonic() if began is None else began
         if self._speaks:
             self._tap.add(report.init_start(self.version, self._clock.epoch()))
         try:

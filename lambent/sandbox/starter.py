@@ -60,24 +60,28 @@ class Starter:
         given = await agent.assign(
             version.runtime, code, layers, memory_mb=version.memory_mb, tmp_mb=version.tmp_mb, on_end=ended
         )
-        sandbox = await self._adopt(agent, version, given)
+        stream = self._stream(version)
+        spec = self._spec(version, stream.name, given)
+        began = self.clock.monotonic()
+        sandbox = await self._adopt(agent, version, given, stream, spec)
         holder.append(sandbox)
         for news in early:
             ended(news)
-        trouble = await sandbox.init(self._spec(version, sandbox, given), limit_s)
+        trouble = await sandbox.init(spec, limit_s, began)
         if trouble is None:
             agent.started(sandbox.name)
         return sandbox, trouble
 
-    async def _adopt(self, agent: AgentClient, version: Version, given: Given) -> Sandbox:
-        """Take over the husk's descriptors."""
+    async def _adopt(
+        self, agent: AgentClient, version: Version, given: Given, stream: LogStream, spec: InitSpec
+    ) -> Sandbox:
+        """Take over the husk's descriptors, and tell its runtime what to become."""
         assigned, fds = given.assigned, list(given.fds)
         channel = socket.socket(fileno=fds.pop(0))
         log = fds.pop(0)
         listener = socket.socket(fileno=fds.pop(0)) if assigned.listener else None
-        stream = self._stream(version)
         try:
-            link = await self._link(channel, listener)
+            link = await self._link(channel, listener, spec)
         except OSError as error:
             for fd in (log, *fds):
                 os.close(fd)
@@ -92,8 +96,8 @@ class Starter:
         sandbox.log_stream = stream.name
         return sandbox
 
-    async def _link(self, channel: socket.socket, listener: socket.socket | None) -> RuntimeLink:
-        frames = await ChannelLink.open(channel)
+    async def _link(self, channel: socket.socket, listener: socket.socket | None, spec: InitSpec) -> RuntimeLink:
+        frames = await ChannelLink.open(channel, told=spec)
         if listener is None:
             return frames
         from lambent.sandbox.runtime_api import HttpLink
@@ -109,9 +113,9 @@ class Starter:
         name = f"{day}/[{version.version}]{secrets.token_hex(16)}"
         return LogStream(version.account, version.region, version.name, name)
 
-    def _spec(self, version: Version, sandbox: Sandbox, given: Given) -> InitSpec:
+    def _spec(self, version: Version, log_stream: str, given: Given) -> InitSpec:
         keys = Credentials(version.account, secrets.token_urlsafe(30), secrets.token_urlsafe(60))
-        environ = environment(version, sandbox.log_stream, keys)
+        environ = environment(version, log_stream, keys)
         environ["AWS_LAMBDA_RUNTIME_API"] = given.assigned.runtime_api
         if given.assigned.task_root != "/var/task":
             environ["LAMBDA_TASK_ROOT"] = given.assigned.task_root

@@ -33,10 +33,10 @@ class Guest:
         self.sock = sock
 
     @classmethod
-    async def start(cls) -> "Guest":
+    async def start(cls, told: InitSpec | None = None) -> "Guest":
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        return cls(await ChannelLink.open(ours), theirs)
+        return cls(await ChannelLink.open(ours, told), theirs)
 
     async def hear(self) -> tuple[int, dict, bytes, bytes]:
         """One frame: kind, meta, body and token."""
@@ -99,6 +99,20 @@ async def test_init_hands_over_everything_and_is_over_when_the_runtime_is_ready(
     }
     await guest.say(frame(channel.READY, b"{}", b"", NO_TOKEN))
     assert await init == InitDone()
+
+
+async def test_a_runtime_can_be_told_what_to_become_before_anybody_waits_for_it():
+    spec = InitSpec(environ={}, handler="app.handler")
+    guest = await Guest.start(told=spec)
+    assert (await guest.hear())[0] == channel.INIT
+    await guest.say(frame(channel.READY, b"{}", b"", NO_TOKEN))
+    assert await guest.link.init(spec) == InitDone()
+    call = guest.invoke()
+    assert (await guest.hear())[0] == channel.INVOKE
+    await guest.say(RESULT)
+    assert (await call).payload == b'{"ok": true}'
+    guest.link.close()
+    guest.sock.close()
 
 
 async def test_a_failed_init_is_told_with_its_type_and_its_document(guest):

@@ -27,17 +27,29 @@ class LogTap:
         self._loop = asyncio.get_running_loop()
         self._rest = b""
         self._tail = bytearray()
+        self._held = b""
         self._waiting = array.array("i", [0])
         self._loop.add_reader(fd, self._readable)
 
-    def begin(self) -> None:
-        """A new invocation starts: its tail is empty."""
-        if self._tail:
-            self._tail = bytearray()
+    def begin(self, text: bytes) -> None:
+        """A new invocation starts with a line of the platform's: its tail is empty but for that.
+
+        The line is held until there is more to give, or `release`: most calls are over at once, and one entry costs
+        less than two.
+        """
+        self._held = text
+        self._tail = bytearray(text)
+
+    def release(self) -> None:
+        """Give what is held: whoever follows the log shall see that a long call has begun."""
+        held, self._held = self._held, b""
+        if held:
+            self._emit(held)
 
     def add(self, text: bytes) -> None:
         """A line of the platform's own, in its place between the function's."""
-        self._emit(text)
+        self._emit(self._held + text)
+        self._held = b""
         self._tail += text
 
     def finish(self) -> None:
@@ -53,6 +65,7 @@ class LogTap:
         return bytes(self._tail[-TAIL_BYTES:])
 
     def close(self) -> None:
+        self.release()
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
@@ -96,7 +109,8 @@ class LogTap:
         return len(data)
 
     def _give(self, lines: bytes) -> None:
-        self._emit(lines)
+        self._emit(self._held + lines)
+        self._held = b""
         self._tail += lines
         if len(self._tail) > 4 * TAIL_BYTES:
             del self._tail[:-TAIL_BYTES]

@@ -5,7 +5,7 @@ One invocation at a time. State moves forward only: starting, idle ⇄ busy, gon
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -22,7 +22,19 @@ from lambent.sandbox.protocol import Ended
 
 INIT_LIMIT_S = 10.0  # AWS: after that, init is run again at the first invoke, under the function's own time-out
 DEATH_WAIT_S = 2.0  # how long a closed channel may precede the news of how the runtime ended
+LONG_S = 0.05  # a call that takes longer is worth a line in the log before it is over
 _MB = 1024 * 1024
+_TOKEN = 16  # bytes
+
+
+def tokens() -> Iterator[bytes]:
+    """Unguessable tokens, 64 for each time that the kernel is asked."""
+    while True:
+        bits = os.urandom(64 * _TOKEN)
+        yield from (bits[at : at + _TOKEN] for at in range(0, len(bits), _TOKEN))
+
+
+next_token = tokens().__next__
 
 
 class Counters:
@@ -85,6 +97,7 @@ class Sandbox:
         self._speaks = report.speaks(version)
         self._cpu_before: int | None = 0
         self._late = False  # the time-out ended the invocation
+        self._timer: asyncio.TimerHandle
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.name} {self.version.arn}{' gone' if self.gone else ''}>"
@@ -118,9 +131,7 @@ class Sandbox:
         Raises AgentGone when the node agent dies meanwhile.
         """
         clock, tap, version = self._clock, self._tap, self.version
-        tap.begin()
-        if self._speaks:
-            tap.add(report.start(invocation.request_id, version, clock.epoch()))
+        tap.begin(report.start(invocation.request_id, version, clock.epoch()) if self._speaks else b"")
         began = clock.monotonic()
         answer = await self._ask(invocation) if self.reusable else await self._doom(invocation)
         duration_ms = (clock.monotonic() - began) * 1000
@@ -180,21 +191,26 @@ class Sandbox:
         }
         if invocation.client_context is not None:
             meta["context"] = invocation.client_context
-        timer = self._loop.call_later(timeout_s, self._time_is_up)
+        self._timer = self._loop.call_later(LONG_S, self._takes_long)
         try:
-            reply = await self._link.invoke(os.urandom(16), meta, invocation.payload)
+            reply = await self._link.invoke(next_token(), meta, invocation.payload)
         except LinkClosed:
             if self._late:
                 self.end()
                 return failures.timed_out(invocation.request_id, timeout_s)
             return await self._exited(invocation)
         finally:
-            timer.cancel()
+            self._timer.cancel()
         if reply.last:
             self.init_trouble = "exited"  # it is ending by itself; being told is a moment away
         if len(reply.payload) > failures.RESPONSE_LIMIT:
             return failures.too_large(len(reply.payload))
         return reply
+
+    def _takes_long(self) -> None:
+        """The one timer of most calls serves two ends: show in the log that this one runs, then watch its time."""
+        self._tap.release()
+        self._timer = self._loop.call_later(self.version.timeout_s - LONG_S, self._time_is_up)
 
     def _time_is_up(self) -> None:
         self._late = True

@@ -67,12 +67,11 @@ async def test_the_end_of_an_invocation_takes_in_what_was_written_just_before(pi
 
 
 async def test_the_tail_is_of_this_invocation_and_its_last_four_kilobytes(pipe):
-    pipe.tap.begin()
-    pipe.tap.add(b"START RequestId: 1\n")
+    pipe.tap.begin(b"START RequestId: 1\n")
     pipe.write(b"before\n")
     pipe.tap.finish()
     assert pipe.tap.tail() == b"START RequestId: 1\nbefore\n"
-    pipe.tap.begin()
+    pipe.tap.begin(b"")
     assert pipe.tap.tail() == b""
     for number in range(2_000):
         pipe.write(b"%06d\n" % number)
@@ -80,6 +79,19 @@ async def test_the_tail_is_of_this_invocation_and_its_last_four_kilobytes(pipe):
     pipe.tap.add(b"END\n")
     expected = b"".join(b"%06d\n" % number for number in range(2_000)) + b"END\n"
     assert pipe.tap.tail() == expected[-4096:]
+
+
+async def test_the_line_that_begins_a_call_is_given_with_what_follows_it(pipe):
+    pipe.tap.begin(b"START 1\n")
+    assert pipe.emitted == []
+    pipe.tap.add(b"END 1\n")
+    pipe.tap.begin(b"START 2\n")
+    pipe.write(b"from the function\n")
+    pipe.tap.finish()
+    pipe.tap.begin(b"START 3\n")
+    pipe.tap.release()
+    pipe.tap.release()
+    assert pipe.emitted == [b"START 1\nEND 1\n", b"START 2\nfrom the function\n", b"START 3\n"]
 
 
 async def test_a_line_that_never_ends_is_cut_and_not_gathered_in_memory(pipe):

@@ -235,8 +235,12 @@ async def test_when_its_time_is_up_the_invocation_is_ended_by_the_host(make):
     stage.link.answer = None
     call = asyncio.ensure_future(stage.run())
     await asyncio.sleep(0)
-    ((delay, time_is_up),) = stage.timers.set
-    assert delay == 3
+    ((soon, takes_long),) = stage.timers.set
+    assert stage.text() == ""
+    takes_long()
+    assert stage.text().startswith("START ")
+    delay, time_is_up = stage.timers.set[-1]
+    assert soon + delay == 3
     stage.clock.advance(3.004)
     time_is_up()
     outcome = await call

@@ -83,6 +83,9 @@ def seal(order):
         os.setresgid(order["uid"], order["uid"], order["uid"])
         os.setresuid(order["uid"], order["uid"], order["uid"])
     kernel.drop_capabilities()
+    kernel.prctl(
+        kernel.PR_SET_DUMPABLE, 1
+    )  # a changed uid hides /proc/self from the process itself, /dev/stdout with it
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if order["seccomp"]:
         kernel.load_seccomp(bytes.fromhex(order["seccomp"]))

@@ -18,6 +18,10 @@ class CustomLink:
         self._channel = channel
         self._http = http
 
+    @property
+    def closed(self) -> bool:
+        return self._http.closed
+
     async def init(self, spec: InitSpec) -> InitDone:
         told = asyncio.ensure_future(self._channel.init(spec))
         ready = asyncio.ensure_future(self._http.init(spec))

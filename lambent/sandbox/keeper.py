@@ -33,7 +33,7 @@ class Lease:
 
     async def __aenter__(self) -> Sandbox:
         pool = self._pool = self._keeper.pool(self._version)
-        self._sandbox = pool.idle.pop() if pool.idle else await self._keeper.obtain(pool, self._version)
+        self._sandbox = pool.take() or await self._keeper.obtain(pool, self._version)
         pool.busy += 1
         return self._sandbox
 
@@ -161,7 +161,9 @@ class Keeper:
             oldest = decisions.least_recently_used(self.pools.values()) if full else None
             match decisions.decide(pool, self.alive, self.settings.sandboxes, oldest is not None):
                 case Step.REUSE:
-                    return pool.idle.pop()
+                    sandbox = pool.take()
+                    if sandbox is not None:
+                        return sandbox
                 case Step.START:
                     return await self._start(pool, version)
                 case Step.EVICT if oldest is not None:

@@ -46,6 +46,11 @@ class RuntimeLink(Protocol):
     The caller keeps the time: every wait here is unbounded, and cancelling it leaves the link unusable (close it).
     """
 
+    @property
+    def closed(self) -> bool:
+        """The runtime hung up, or this end did: nothing can be sent any more."""
+        ...
+
     async def init(self, spec: InitSpec) -> InitDone:
         """Hand over identity and settings; return when the runtime is ready or has reported why it cannot be.
 

@@ -26,6 +26,18 @@ class Pool:
     def __repr__(self) -> str:
         return f"<Pool {self.key} idle={len(self.idle)} busy={self.busy} starting={self.starting}>"
 
+    def take(self) -> Sandbox | None:
+        """The idle sandbox that was used last; None if there is none.
+
+        One whose runtime has hung up is passed over: that it is gone is told a moment later, and no call should meet it.
+        """
+        while self.idle:
+            sandbox = self.idle.pop()
+            if sandbox.reusable:
+                return sandbox
+            sandbox.end()
+        return None
+
     @property
     def size(self) -> int:
         """Zero when nobody would miss the pool."""

@@ -166,7 +166,7 @@ class Sandbox:
 
     @property
     def reusable(self) -> bool:
-        return not self.gone and self.doomed is None and self.init_trouble is None
+        return not (self.gone or self.doomed or self.init_trouble or self._link.closed)
 
     # -- details
 

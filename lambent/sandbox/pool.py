@@ -29,7 +29,7 @@ class Pool:
     def take(self) -> Sandbox | None:
         """The idle sandbox that was used last; None if there is none.
 
-        One whose runtime has hung up is passed over: that it is gone is told a moment later, and no call should meet it.
+        One whose runtime has hung up is passed over: that it is gone is told only later, and no call should meet it.
         """
         while self.idle:
             sandbox = self.idle.pop()

@@ -7,13 +7,12 @@ from lambent.control.registry import handle
 from lambent.edge.extras import Extras
 from lambent.errors import AwsError, LambentError, NotImplementedYet, ServiceException
 from lambent.invoke.operations import DataPlane
+from lambent.model import Document
 from lambent.wire import ids
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Call, Wire
 
 log = logging.getLogger("lambent")
-
-INVOKES = ("Invoke", "InvokeWithResponseStream")
 
 
 class FrontDoor:
@@ -31,8 +30,12 @@ class FrontDoor:
         asked: Call | Request = request
         try:
             asked = call = self.wire.parse(request)
-            if call.operation in INVOKES:
-                return await self._invoke(call)
+            if call.operation == "Invoke":
+                result, trace = await self.data.invoke(call)
+                return self._traced(call, result, trace)
+            if call.operation == "InvokeWithResponseStream":
+                result, trace = await self.data.stream(call)
+                return self._traced(call, result, trace)
             if call.service != "lambda":
                 raise NotImplementedYet(
                     f"{call.service}:{call.operation} is not built yet: Lambent serves AWS Lambda so far."
@@ -47,11 +50,7 @@ class FrontDoor:
             log.exception("a request could not be answered")
             return self._refuse(asked, ServiceException())
 
-    async def _invoke(self, call: Call) -> Response:
-        if call.operation == "Invoke":
-            result, trace = await self.data.invoke(call)
-        else:
-            result, trace = await self.data.stream(call)
+    def _traced(self, call: Call, result: Document, trace: str) -> Response:
         response = self.wire.render(call, result)
         response.headers.append(("X-Amzn-Trace-Id", trace))
         return response

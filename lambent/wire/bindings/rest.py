@@ -215,7 +215,7 @@ def _body_writer(shape: Shape, form: Format, blob_type: str, root: str) -> BodyW
     if ref.traits.get("eventstream"):
         return _event_writer(payload, eventstream.Events(ref, form))
     if ref.type in ("blob", "string"):
-        return _raw_writer(payload, blob_type if ref.type == "blob" else "text/plain")
+        return _raw_writer(payload, blob_type if ref.type == "blob" else "text/plain", own_type=_has_type_header(shape))
     encode = form.encode_body(ref, ref.wire_name(ref.name))
 
     def write(values: dict[str, Any], headers: list[tuple[str, str]]) -> Any:
@@ -239,10 +239,16 @@ def _whole_body_writer(shape: Shape, form: Format, root: str) -> BodyWriter:
     return write
 
 
-def _raw_writer(payload: str, content_type: str) -> BodyWriter:
+def _has_type_header(shape: Shape) -> bool:
+    """Whether a result may bring a Content-Type of its own, as S3's objects do."""
+    members = shape.members.items()
+    return any(r.traits.get("location") == "header" and r.wire_name(n).lower() == "content-type" for n, r in members)
+
+
+def _raw_writer(payload: str, content_type: str, *, own_type: bool) -> BodyWriter:
     def write(values: dict[str, Any], headers: list[tuple[str, str]]) -> Any:
         body = values.get(payload, b"")
-        if not any(name.lower() == "content-type" for name, _ in headers):
+        if not own_type or not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", content_type))
         return body.encode() if isinstance(body, str) else body
 

@@ -15,6 +15,9 @@ from lambent.wire.parse import Call, Wire
 log = logging.getLogger("lambent")
 
 
+INVOKES = ("Invoke", "InvokeWithResponseStream")
+
+
 class FrontDoor:
     """`answer` never raises: whatever happens becomes an AWS error."""
 
@@ -30,12 +33,9 @@ class FrontDoor:
         asked: Call | Request = request
         try:
             asked = call = self.wire.parse(request)
-            if call.operation == "Invoke":
-                result, trace = await self.data.invoke(call)
-                return self._traced(call, result, trace)
-            if call.operation == "InvokeWithResponseStream":
-                result, trace = await self.data.stream(call)
-                return self._traced(call, result, trace)
+            if call.operation in INVOKES:
+                work = self.data.invoke(call) if call.operation == "Invoke" else self.data.stream(call)
+                return self._traced(call, *await work)
             if call.service != "lambda":
                 raise NotImplementedYet(
                     f"{call.service}:{call.operation} is not built yet: Lambent serves AWS Lambda so far."

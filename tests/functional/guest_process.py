@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,13 @@ INIT, INVOKE = 1, 2
 READY, RESULT, ERROR, INIT_ERROR = 17, 18, 19, 20
 PATIENCE_S = 20
 GUEST = Path(__file__).resolve().parents[2] / "guest"
+
+# As in a sandbox the channel is descriptor 3 and there is no other: a number that this process happens to have free may
+# be one that Node does not expect to be handed down.
+_ON_CHANNEL = [
+    sys.executable, "-I", "-S", "-c",
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.closerange(4, 1024); os.execvp(sys.argv[2], sys.argv[2:])",
+]  # fmt: skip
 
 
 class Frame(NamedTuple):
@@ -42,7 +50,7 @@ class GuestProcess:
         self.host, theirs = socket.socketpair()
         self.host.settimeout(PATIENCE_S)
         with theirs, self._log.open("ab") as log:
-            arguments = [*command, str(theirs.fileno())]
+            arguments = [*_ON_CHANNEL, str(theirs.fileno()), *command, "3"]
             base = {"PATH": os.environ["PATH"], "PYTHONPATH": str(GUEST / "python"), "LANG": "C.UTF-8"}
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env=base

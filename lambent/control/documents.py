@@ -8,7 +8,7 @@ import msgspec
 
 from lambent.arns import function_arn
 from lambent.model import Document, Version
-from lambent.store.functions import LATEST, StoredVersion
+from lambent.store.functions import StoredVersion
 
 # Members of the stored configuration that no client sees.
 DEPLOYMENT = "_Deployment"  # UUID of the last change of code or configuration: what sandboxes are shared by
@@ -93,7 +93,3 @@ def as_version(stored: StoredVersion) -> Version:
         state=stored.state,
         state_reason=stored.state_reason or "",
     )
-
-
-def is_latest(stored: StoredVersion) -> bool:
-    return stored.version == LATEST

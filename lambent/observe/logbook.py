@@ -9,13 +9,14 @@ can be slowed at its source (`congested`) instead of filling memory.
 """
 
 import os
-import threading
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+
+from lambent.observe.background import Background
 
 SEGMENTS = 4  # a function's allowance is kept in this many pieces; one piece goes at a time
 CONGESTED_BYTES = 16 << 20
@@ -40,22 +41,18 @@ class LogLine(msgspec.Struct, frozen=True):
     message: str
 
 
-class Logbook:
+class Logbook(Background[tuple[LogStream, float, bytes]]):
     """`append` never blocks and never fails; the writer thread owns every file."""
 
     def __init__(self, root: Path, keep_bytes: int) -> None:
+        super().__init__("lambent-logbook", FLUSH_EVERY_S)
         self.root = root
         self.keep_bytes = keep_bytes
-        self._pending: deque[tuple[LogStream, float, bytes]] = deque()
         # Two counts, each changed by one thread only: one count changed by both would drift, and a log that seems
         # congested for ever blocks its function for ever.
         self._taken_bytes = 0
         self._written_bytes = 0
-        self._asleep = False  # a plain flag, since asking an Event on every line costs more than keeping the line
-        self._wake = threading.Event()
-        self._closing = threading.Event()
         self._files: dict[Path, _Segments] = {}
-        self._thread = threading.Thread(target=self._write_for_ever, name="lambent-logbook", daemon=True)
         self._thread.start()
 
     def append(self, stream: LogStream, at: float, data: bytes) -> None:
@@ -63,8 +60,7 @@ class Logbook:
         self._pending.append((stream, at, data))
         self._taken_bytes += len(data)
         if self._asleep:
-            self._asleep = False
-            self._wake.set()
+            self._rouse()
 
     @property
     def congested(self) -> bool:
@@ -90,28 +86,11 @@ class Logbook:
         return Follower(self.root / account / region / function)
 
     def close(self) -> None:
-        """Write what is pending, and stop."""
-        self._closing.set()
-        self._wake.set()
-        self._thread.join()
+        super().close()
+        for segments in self._files.values():
+            segments.close()
 
     # -- the writer thread
-
-    def _write_for_ever(self) -> None:
-        while True:
-            self._asleep = True  # before looking: whoever appends from here on wakes us
-            if not self._pending and not self._closing.is_set():
-                self._wake.wait()
-            self._asleep = False
-            self._wake.clear()
-            stopping = self._closing.is_set()
-            self._write_pending()
-            if stopping:
-                for segments in self._files.values():
-                    segments.close()
-                return
-            # A pause lets a burst gather into one write; it also bounds how often this thread takes the interpreter.
-            self._closing.wait(FLUSH_EVERY_S)
 
     def _write_pending(self) -> None:
         parts: dict[tuple[str, str, str], list[bytes]] = {}

@@ -6,7 +6,6 @@
 import contextlib
 import os
 import struct
-import threading
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from lambent.model import Record
+from lambent.observe.background import Background
 
 SEGMENTS = 16
 FLUSH_EVERY_S = 0.1
@@ -24,29 +24,24 @@ _SIZE = struct.Struct(">H")
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Records:
+class Records(Background[Record]):
     """`append` is one deque append; a thread encodes and writes."""
 
     def __init__(self, root: Path, keep_bytes: int) -> None:
+        super().__init__("lambent-records", FLUSH_EVERY_S)
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
         self.segment_bytes = max(4096, keep_bytes // SEGMENTS)
         self.recent: deque[Record] = deque(maxlen=RECENT)
-        self._pending: deque[Record] = deque()
-        self._asleep = False  # a plain flag, since asking an Event for every record costs more than keeping it
-        self._wake = threading.Event()
-        self._closing = threading.Event()
         self._number = max((int(path.stem) for path in root.glob("*.rec")), default=1)
         self._file: IO[Any] = self._open(self._number)
-        self._thread = threading.Thread(target=self._write_for_ever, name="lambent-records", daemon=True)
         self._thread.start()
 
     def append(self, record: Record) -> None:
         self.recent.append(record)
         self._pending.append(record)
         if self._asleep:
-            self._asleep = False
-            self._wake.set()
+            self._rouse()
 
     def read(self) -> Iterator[Record]:
         """Every record on disk, oldest first; a record that a crash cut short ends its segment."""
@@ -66,9 +61,7 @@ class Records:
         return found
 
     def close(self) -> None:
-        self._closing.set()
-        self._wake.set()
-        self._thread.join()
+        super().close()
         self._file.close()
 
     # -- the writer thread
@@ -80,20 +73,10 @@ class Records:
         file.seek(0, os.SEEK_END)
         return file
 
-    def _write_for_ever(self) -> None:
-        while True:
-            self._asleep = True  # before looking: whoever appends from here on wakes us
-            if not self._pending and not self._closing.is_set():
-                self._wake.wait()
-            self._asleep = False
-            self._wake.clear()
-            stopping = self._closing.is_set()
-            data = b"".join([_frame(self._pending.popleft()) for _ in range(len(self._pending))])
-            with contextlib.suppress(OSError):  # a full disk loses records, never an invocation
-                self._write(data)
-            if stopping:
-                return
-            self._closing.wait(FLUSH_EVERY_S)
+    def _write_pending(self) -> None:
+        data = b"".join([_frame(self._pending.popleft()) for _ in range(len(self._pending))])
+        with contextlib.suppress(OSError):  # a full disk loses records, never an invocation
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         if self._file.tell() >= self.segment_bytes:

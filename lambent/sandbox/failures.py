@@ -42,11 +42,6 @@ def exited(request_id: str, wait_status: int | None, *, out_of_memory: bool) -> 
     return _failure("Runtime.ExitError", "failure", request_id, text)
 
 
-def broke_protocol(request_id: str) -> Failure:
-    """Somebody wrote to the runtime's channel what is no answer to this invocation."""
-    return _failure("Runtime.ExitError", "failure", request_id, "Runtime exited without providing a reason")
-
-
 def too_large(size: int) -> Failure:
     message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
     error_type = "Function.ResponseSizeTooLarge"

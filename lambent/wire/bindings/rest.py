@@ -168,7 +168,7 @@ def parts_writer(shape: Shape | None, form: Format, blob_type: str, root: str) -
     """Compiles a function that adds a result's headers to a list and returns the status (0: none bound) and body."""
     if shape is None:
         return lambda result, headers: (0, b"")
-    places = {name: _place(name, ref, shape.traits.get("payload") == name) for name, ref in shape.members.items()}
+    places = {name: _place(name, ref) for name, ref in shape.members.items()}
     write_body = _body_writer(shape, form, blob_type, root)
 
     def write(result: dict[str, Any], headers: list[tuple[str, str]]) -> tuple[int, Any]:
@@ -194,7 +194,7 @@ def _no_member(shape: Shape, name: str) -> tuple[str, str, Convert]:
     raise LambentError(f"the shape {shape.name} has no member {name!r}; it has: {', '.join(shape.members)}")
 
 
-def _place(name: str, ref: Shape, is_payload: bool) -> tuple[str, str, Convert]:
+def _place(name: str, ref: Shape) -> tuple[str, str, Convert]:
     location = ref.traits.get("location")
     if location == "header":
         convert = text.header_list_encoder(ref) if ref.type == "list" else text.encoder(ref, "rfc822")

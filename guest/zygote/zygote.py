@@ -27,15 +27,20 @@ def main():
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # husks report their own end: no zombies are wanted here
     gc.collect()
     gc.freeze()
-    try:
-        control.send(b"{}")
-    except OSError:
-        os._exit(0)  # the agent has gone already
+    answer(control, {})
     while True:
         order, fds = receive(control)
-        control.send(json.dumps({"husk": order["husk"], "pid": fork(order, fds, pidns)}).encode())
+        answer(control, {"husk": order["husk"], "pid": fork(order, fds, pidns)})
         for fd in fds:
             os.close(fd)
+
+
+def answer(control, told):
+    """The end of the agent is the zygote's own, at whichever instant it is noticed."""
+    try:
+        control.send(json.dumps(told).encode())
+    except OSError:
+        os._exit(0)
 
 
 def preload(kind):
@@ -58,7 +63,10 @@ def preload(kind):
 
 
 def receive(control):
-    data, ancillary, _, _ = control.recvmsg(65536, socket.CMSG_SPACE(3 * 4))
+    try:
+        data, ancillary, _, _ = control.recvmsg(65536, socket.CMSG_SPACE(3 * 4))
+    except ConnectionError:
+        data = b""  # an order was still unread when the agent went
     if not data:
         os._exit(0)
     fds = array.array("i")

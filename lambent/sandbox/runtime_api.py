@@ -5,12 +5,11 @@ Answers, statuses and state rules follow AWS's runtime interface emulator (rapi/
 
 import asyncio
 import re
-import socket
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from lambent.sandbox.api_router import JSON, OK, TEXT, ApiServer, refuse, refuse_transition
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
 from lambent.sandbox.runtime_headers import next_headers
 from lambent.sandbox.runtime_http import ApiConnection, ApiRequest
@@ -22,10 +21,7 @@ from lambent.sandbox.runtime_replies import (
     too_large,
 )
 
-MOST_CONNECTIONS = 64  # a runtime needs one or two; the rest of our descriptors are not the function's to take
 RESPONSE_MODE = "lambda-runtime-function-response-mode"
-JSON = [("Content-Type", "application/json")]
-OK = b'{"status":"OK"}\n'
 
 _ROOT = "/2018-06-01"
 _ANSWER = re.compile(_ROOT + r"/runtime/invocation/([^/]+)/(response|error)")
@@ -46,30 +42,38 @@ class _Invocation(msgspec.Struct):
 
 
 class HttpLink:
-    """A RuntimeLink over a listening socket that only one environment can reach.
+    """A RuntimeLink over the API server of one environment.
 
     Mutable state is one invocation at most, and the connection on which the runtime waits for the next, if it does.
     """
 
-    def __init__(self, listener: socket.socket, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self._listener = listener
+    def __init__(self, server: ApiServer, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._server = server
         self._loop = loop or asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
-        self._connections: set[ApiConnection] = set()
         self._asking: ApiConnection | None = None
         self._started: asyncio.Future[InitDone] = self._loop.create_future()
         self._invocation: _Invocation | None = None
         self.closed = False
+        self._add_routes(server)
 
     def __repr__(self) -> str:
         busy = self._invocation is not None and self._invocation.running
         return f"<HttpLink {'closed' if self.closed else 'busy' if busy else 'asking' if self._asking else 'silent'}>"
 
+    def _add_routes(self, server: ApiServer) -> None:
+        router = server.router
+        router.add("GET", _ROOT + "/runtime/invocation/next", self._next)
+        router.add("POST", _ANSWER, self._answer)
+        router.add("POST", _ROOT + "/runtime/init/error", self._init_error)
+        router.add("GET", _ROOT + "/ping", self._ping)
+        router.cut_off = self._cut_off
+        server.on_lost(self._lost)
+
     async def init(self, spec: InitSpec) -> InitDone:
         """Start listening; the runtime is ready when it first asks for an invocation. It got `spec` as its process."""
         if self.closed:
             raise LinkClosed
-        self._server = await self._loop.create_server(self._accept, sock=self._listener)
+        await self._server.serve()
         return await asyncio.shield(self._started)
 
     async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
@@ -85,56 +89,20 @@ class HttpLink:
         if self.closed:
             return
         self.closed = True
-        if self._server is not None:
-            self._server.close()
-        self._listener.close()
-        for connection in list(self._connections):
-            connection.close()
+        self._server.close()
         for waiting in (self._started, self._invocation.reply if self._invocation else None):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(LinkClosed("the runtime is gone"))
                 waiting.exception()  # nobody may be waiting any more, which is no reason for a warning
 
-    # -- connections
-
-    def _accept(self) -> ApiConnection:
-        welcome = len(self._connections) < MOST_CONNECTIONS and not self.closed
-        connection = ApiConnection(self._serve, self._lost, MOST_RESPONSE_BYTES, welcome)
-        self._connections.add(connection)
-        return connection
-
     def _lost(self, connection: ApiConnection) -> None:
-        self._connections.discard(connection)
         if self._asking is connection:
             self._asking = None
-
-    def _serve(self, connection: ApiConnection, request: ApiRequest) -> None:
-        if not request.complete:
-            self._cut_off(request)
-            return
-        handler, method = self._route(request.path)
-        if handler is None:
-            connection.respond(404, [("Content-Type", "text/plain; charset=utf-8")], b"404 page not found\n")
-        elif request.method != method:
-            connection.respond(405, [("Allow", method)], b"")
-        else:
-            handler(connection, request)
-
-    def _route(self, path: str) -> tuple[Callable[[ApiConnection, ApiRequest], None] | None, str]:
-        if path == _ROOT + "/runtime/invocation/next":
-            return self._next, "GET"
-        if _ANSWER.fullmatch(path):
-            return self._answer, "POST"
-        if path == _ROOT + "/runtime/init/error":
-            return self._init_error, "POST"
-        if path == _ROOT + "/ping":
-            return self._ping, "GET"
-        return None, ""
 
     # -- the calls of the API
 
     def _ping(self, connection: ApiConnection, request: ApiRequest) -> None:
-        connection.respond(200, [("Content-Type", "text/plain; charset=utf-8")], b"pong")
+        connection.respond(200, TEXT, b"pong")
 
     def _next(self, connection: ApiConnection, request: ApiRequest) -> None:
         """Cases: 1 asks twice, 2 has an answer due, 3 has failed its init: all refused; 4 waits for work."""
@@ -204,17 +172,3 @@ class HttpLink:
         if request.headers.get(RESPONSE_MODE) == "streaming":
             kind = "Runtime.TruncatedResponse"
             invocation.reply.set_result(Reply(document(kind, "Response was truncated."), kind))
-
-
-def refuse(connection: ApiConnection, status: int, message: str, kind: str) -> None:
-    connection.respond(status, JSON, document(kind, message) + b"\n")
-
-
-def refuse_transition(connection: ApiConnection, wanted: str) -> None:
-    """The call is not one that the runtime may make in its present state."""
-    refuse(
-        connection,
-        403,
-        f"State transition to {wanted} failed for runtime. Error: not allowed",
-        "InvalidStateTransition",
-    )

@@ -12,13 +12,20 @@ from lambent.errors import SandboxError
 from lambent.model import Version
 from lambent.observe.logbook import Logbook, LogStream
 from lambent.runtimes.environment import Credentials, environment
+from lambent.runtimes.table import TABLE
 from lambent.sandbox.agent_client import AgentClient, Given
 from lambent.sandbox.channel import ChannelLink
 from lambent.sandbox.custom import CustomLink
 from lambent.sandbox.link import InitSpec, RuntimeLink
 from lambent.sandbox.logtap import LogTap
-from lambent.sandbox.protocol import Ended
+from lambent.sandbox.protocol import Assign, Ended, Exited
 from lambent.sandbox.sandbox import INIT_LIMIT_S, Counters, Sandbox
+
+
+def is_custom(version: Version) -> bool:
+    """Does its own `bootstrap` speak the Runtime API?"""
+    row = TABLE.get(version.runtime)
+    return row is None or row.kind == "provided"
 
 
 class Starter:
@@ -48,7 +55,11 @@ class Starter:
         holder: list[Sandbox] = []
         early: list[Ended] = []
 
-        def ended(news: Ended) -> None:
+        def ended(news: Ended | Exited) -> None:
+            if isinstance(news, Exited):
+                return  # nothing lingers yet
+            if news.estate:
+                agent.forget(news.husk)
             if holder:
                 holder[0].ended(news)
                 on_end(holder[0])
@@ -58,7 +69,7 @@ class Starter:
         layers = tuple(str(self.code_path(digest)) for digest in version.layers)
         code = str(self.code_path(version.code_digest))
         given = await agent.assign(
-            version.runtime, code, layers, memory_mb=version.memory_mb, tmp_mb=version.tmp_mb, on_end=ended
+            lambda ask: Assign(ask, version.runtime, code, layers, version.memory_mb, version.tmp_mb), ended
         )
         stream = self._stream(version)
         spec = self._spec(version, stream.name, given)
@@ -76,19 +87,24 @@ class Starter:
         self, agent: AgentClient, version: Version, given: Given, stream: LogStream, spec: InitSpec
     ) -> Sandbox:
         """Take over the husk's descriptors, and tell its runtime what to become."""
-        assigned, fds = given.assigned, list(given.fds)
-        channel = socket.socket(fileno=fds.pop(0))
-        log = fds.pop(0)
-        listener = socket.socket(fileno=fds.pop(0)) if assigned.listener else None
+        assigned, fds = given.assigned, dict(given.fds)
+        channel = socket.socket(fileno=fds.pop("channel"))
+        api = socket.socket(fileno=fds.pop("api")) if "api" in fds else None
         try:
-            link = await self._link(channel, listener, spec)
+            link = await self._link(channel, api if is_custom(version) else None, spec)
         except OSError as error:
-            for fd in (log, *fds):
+            for fd in fds.values():
                 os.close(fd)
             agent.stop(assigned.husk)
             raise SandboxError(f"the sandbox's channel cannot be used: {error}") from error
-        tap = LogTap(log, lambda data: self.logbook.append(stream, self.clock.epoch(), data), self._congested)
-        counters = Counters(fds)
+        if api is not None and not is_custom(version):
+            api.close()  # a managed runtime talks frames; nobody else in there is answered yet
+        tap = LogTap(
+            fds.pop("log"), lambda data: self.logbook.append(stream, self.clock.epoch(), data), self._congested
+        )
+        counters = Counters([fds.pop(name) for name in ("memory_peak", "cpu_time") if name in fds])
+        for fd in fds.values():
+            os.close(fd)
         sandbox = Sandbox(
             assigned.husk, version, link, tap=tap, counters=counters, clock=self.clock,
             kill=lambda: agent.stop(assigned.husk),
@@ -100,9 +116,10 @@ class Starter:
         frames = await ChannelLink.open(channel, told=spec)
         if listener is None:
             return frames
+        from lambent.sandbox.api_router import ApiServer
         from lambent.sandbox.runtime_api import HttpLink
 
-        return CustomLink(frames, HttpLink(listener))
+        return CustomLink(frames, HttpLink(ApiServer(listener)))
 
     def _congested(self) -> bool:
         return self.logbook.congested

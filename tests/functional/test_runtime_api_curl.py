@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from lambent.sandbox.api_router import ApiServer
 from lambent.sandbox.link import InitDone, InitSpec, Reply
 from lambent.sandbox.runtime_api import HttpLink
 
@@ -46,7 +47,7 @@ async def shell(tmp_path: Any) -> AsyncIterator[Shell]:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     listener = socket.create_server(("127.0.0.1", 0))
-    link = HttpLink(listener)
+    link = HttpLink(ApiServer(listener))
     environ = {"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{listener.getsockname()[1]}"}
     process = await asyncio.create_subprocess_exec("sh", "-c", BOOTSTRAP, cwd=tmp_path, env=environ, stdout=-3)
     assert await asyncio.wait_for(link.init(InitSpec(environ={}, handler="")), 20) == InitDone()

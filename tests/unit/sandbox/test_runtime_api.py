@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lambent.sandbox.api_router import ApiServer
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
 from lambent.sandbox.runtime_api import HttpLink
 from lambent.sandbox.runtime_replies import MOST_RESPONSE_BYTES, valid_type
@@ -75,7 +76,7 @@ class Stage:
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.link = HttpLink(self.listener)
+        self.link = HttpLink(ApiServer(self.listener))
         self.init = asyncio.ensure_future(self.link.init(SPEC))
         self.runtimes: list[Runtime] = []
 

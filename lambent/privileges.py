@@ -44,15 +44,15 @@ def _own(data: Path) -> None:
     """The data directory may come from an earlier start under another uid.
 
     Root's group may pass through it: weaker isolation than full runs the agent or the functions as root without root's
-    capabilities, and they have to reach the code. `run` is the agent's and stays root's.
+    capabilities, and they have to reach the code. `run` and `runtimes` are the agent's and stay root's: it executes what lies there.
     """
     wanted = (FRONT_END_UID, 0)
     found = os.stat(data)
     if (found.st_uid, found.st_gid) == wanted:
         return
     for directory, names, files in os.walk(data):
-        if Path(directory) == data and "run" in names:
-            names.remove("run")
+        if Path(directory) == data:
+            names[:] = [name for name in names if name not in ("run", "runtimes")]
         for name in (*names, *files):
             os.chown(os.path.join(directory, name), FRONT_END_UID, FRONT_END_UID, follow_symlinks=False)
     os.chmod(data, 0o710)

@@ -25,6 +25,11 @@ class Runtime(msgspec.Struct, frozen=True):
         """The identifier without its number: "python" for python3.13, "nodejs" for nodejs22.x."""
         return "nodejs" if self.kind == "node" else self.kind
 
+    @property
+    def announced(self) -> bool:
+        """AWS has named it, and not brought it yet."""
+        return self.name in ANNOUNCED
+
     def is_deprecated(self, today: datetime.date) -> bool:
         return self.deprecated is not None and today >= self.deprecated
 
@@ -104,6 +109,9 @@ def _read(rows: str) -> "RuntimeTable":
 
 RuntimeTable = dict[str, Runtime]
 TABLE: RuntimeTable = _read(_ROWS)
+
+# In the service model already, said to come in November 2026.
+ANNOUNCED = ("nodejs26.x", "python3.15")
 
 # Container base images only: never an identifier of CreateFunction, hence never blocked.
 CONTAINER_ONLY = ("dotnet9", "dotnet7", "dotnet5.0")

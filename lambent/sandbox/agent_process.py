@@ -41,6 +41,7 @@ class AgentProcess:
                 fallback, str(self.run_dir / "agent"), str(FRONT_END_UID if os.geteuid() == 0 else os.geteuid()),
             ],
             stdin=subprocess.DEVNULL, start_new_session=True,
+            env=os.environ | {"LAMBENT_DATA": str(self.run_dir.parent)},  # where the finder looks for added runtimes
         )  # fmt: skip
 
     def check(self) -> None:

@@ -37,8 +37,13 @@ HEIGHT = {
     "app": 9,
     "__main__": 9,
 }
-# The start commands start what they are named for; every other command is a client of the endpoint.
-START_COMMANDS = {("lambent/cli/up.py", "app"), ("lambent/cli/agent.py", "sandbox")}
+# The start commands start what they are named for, and `runtimes add` works on this machine's disk, server or none;
+# every other command is a client of the endpoint.
+START_COMMANDS = {
+    ("lambent/cli/up.py", "app"),
+    ("lambent/cli/agent.py", "sandbox"),
+    ("lambent/cli/runtimes.py", "runtimes"),
+}
 # A client needs the settings table for its flags and the errors for its messages, nothing else.
 FACES_MAY_IMPORT = {"errors", "settings", "cli", "console"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lambent.runtimes import finder
+from lambent.runtimes import places
 from lambent.runtimes.finder import find, how_to_add
 from lambent.runtimes.table import TABLE
 
@@ -20,8 +20,10 @@ def program(path: Path, text: str = "#!/bin/sh\n") -> Path:
 @pytest.fixture
 def environ(tmp_path, monkeypatch):
     """An empty home; the machine's own interpreters are out of sight."""
-    own = finder._path
-    monkeypatch.setattr(finder, "_path", lambda given: [p for p in own(given) if p.is_relative_to(tmp_path)])
+    own = places.path
+    monkeypatch.setattr(places, "path", lambda given: [p for p in own(given) if p.is_relative_to(tmp_path)])
+    javas = places.javas
+    monkeypatch.setattr(places, "javas", lambda given: [p for p in javas(given) if p.is_relative_to(tmp_path)])
     return {"HOME": str(tmp_path), "PATH": "", "AGENT_TOOLSDIRECTORY": str(tmp_path / "hosted")}
 
 
@@ -97,10 +99,10 @@ def test_what_does_not_answer_like_a_lambda_node_is_left_alone(environ, tmp_path
 
 
 def test_prefixes_under_usr_need_no_mount():
-    assert finder._prefix("/usr/bin/python3.11") == ""
-    assert finder._prefix("/usr/local/bin/python3.13") == ""
-    assert finder._prefix("/bin/node") == ""
-    assert finder._prefix("/home/me/.pyenv/versions/3.13.0/bin/python3.13") == "/home/me/.pyenv/versions/3.13.0"
+    assert places.prefix("/usr/bin/python3.11") == ""
+    assert places.prefix("/usr/local/bin/python3.13") == ""
+    assert places.prefix("/bin/node") == ""
+    assert places.prefix("/home/me/.pyenv/versions/3.13.0/bin/python3.13") == "/home/me/.pyenv/versions/3.13.0"
 
 
 def test_nothing_stands_in_unless_it_is_asked_for(environ, tmp_path):
@@ -125,9 +127,14 @@ def test_the_nearest_interpreter_stands_in_and_says_so(environ, tmp_path):
 @pytest.mark.parametrize(
     ("runtime", "words"),
     [
-        ("python3.14", ["Python 3.14 is not installed", "uv python install 3.14", "--runtime-fallback"]),
-        ("nodejs22.x", ["Node.js 22 is not installed", "nvm install 22", "--runtime-fallback"]),
-        ("java21", ["does not run java21", "provided.al2023"]),
+        ("python3.14", ["Python 3.14 is not installed", "`lambent runtimes add python3.14`", "--runtime-fallback"]),
+        ("python3.15", ["Python 3.15 is not installed", "uv python install 3.15"]),
+        ("nodejs22.x", ["Node.js 22 is not installed", "`lambent runtimes add nodejs22.x`", "--runtime-fallback"]),
+        ("nodejs16.x", ["Node.js 16 is not installed", "nvm install 16"]),
+        ("java21", ["Java 21 is not installed", "`lambent runtimes add java21`"]),
+        ("java8.al2", ["Java 8 is not installed", "openjdk-8-jre-headless"]),
+        ("ruby3.4", ["Ruby 3.4 is not installed", "rbenv install 3.4", "--runtime-fallback"]),
+        ("dotnet8", ["does not run dotnet8", "provided.al2023"]),
         ("python3.7", ["does not run python3.7", "provided.al2023"]),
         ("nodejs", ["does not run nodejs", "provided.al2023"]),
     ],
@@ -138,3 +145,34 @@ def test_a_missing_runtime_comes_with_the_way_to_add_it(runtime, words):
 
 def test_there_is_advice_for_every_runtime():
     assert all(how_to_add(name).endswith(".") for name in TABLE)
+
+
+def test_every_identifier_of_one_java_is_found_by_its_release_file(environ, tmp_path):
+    program(tmp_path / ".jdks/whatever/bin/java")
+    (tmp_path / ".jdks/whatever/release").write_text('IMPLEMENTOR="x"\nJAVA_VERSION="17.0.15"\n')
+    program(tmp_path / ".jdks/eight/bin/java")
+    (tmp_path / ".jdks/eight/release").write_text('JAVA_VERSION="1.8.0_402"\n')
+    found = find(environ)
+    assert {name for name, info in found.items() if info.version == "17.0.15"} == {"java17", "java17.al2023"}
+    assert {name for name in found if name.startswith("java8")} == {"java8", "java8.al2", "java8.al2023"}
+
+
+def test_a_java_without_a_release_file_is_left_alone(environ, tmp_path):
+    program(tmp_path / ".jdks/odd/bin/java")
+    assert not [name for name in find(environ) if name.startswith("java")]
+
+
+def test_rubies_are_told_by_their_folder_or_asked(environ, tmp_path):
+    program(tmp_path / ".rbenv/versions/3.4.1/bin/ruby")
+    program(tmp_path / "bin/ruby", "#!/bin/sh\necho 'ruby 3.3.7 (2025-01-15 revision be31f993d7) [x86_64-linux]'\n")
+    found = find(environ | {"PATH": str(tmp_path / "bin")})
+    assert (found["ruby3.4"].version, found["ruby3.3"].version) == ("3.4.1", "3.3.7")
+
+
+def test_an_interpreter_that_lambda_has_no_name_for_only_stands_in(environ, tmp_path):
+    program(tmp_path / "bin/ruby", "#!/bin/sh\necho 'ruby 3.1.2p20 (2022-04-12 revision 4491bb740a)'\n")
+    environ |= {"PATH": str(tmp_path / "bin")}
+    assert "ruby3.1" not in find(environ)
+    found = find(environ, runtime_fallback=True)
+    assert (found["ruby3.2"].name, found["ruby3.2"].stands_in_for) == ("ruby3.1", "ruby3.2")
+    assert found["ruby3.1"].version == "3.1.2"

@@ -27,18 +27,23 @@ def become(order, control, channel, log):
     if order["level"] == "process":
         plain(order, control, channel, log)
     pair = socket.socket(fileno=control)
-    if pair.recv(16) != b"G":  # the agent has put us into our control groups, or is gone
-        os._exit(0)
+    wait_for_limits(pair)
     enter_namespaces(order)
-    listener = open_runtime_api() if order["kind"] == "provided" else None
+    listeners = {"api": listen(RUNTIME_API)}
     child = os.fork()
     if child == 0:
         seal(order)
         keep_only(channel, log)
         run(order)
-    announce(pair, listener)
-    del listener
+    announce(pair, listeners)
+    del listeners
     be_init(pair, child, order["init_uid"])
+
+
+def wait_for_limits(pair):
+    """Until the agent has put this process into its control groups; if it is gone instead, so is this."""
+    if receive(pair)[0] != b"G":
+        os._exit(0)
 
 
 def enter_namespaces(order):
@@ -46,29 +51,28 @@ def enter_namespaces(order):
         kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
     )
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
-    options = "size={}m,mode=0700,uid={},gid={}".format(order["tmp_mb"], order["uid"], order["uid"])
-    kernel.mount("tmpfs", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
     if os.path.isdir("/.lambent/python"):  # the parent's interpreter, of no use to a function
         kernel.umount("/.lambent/python", kernel.MNT_DETACH)
     kernel.set_hostname("lambent")
     kernel.loopback_up()
 
 
-def open_runtime_api():
-    """The Runtime API's socket, listening inside this network namespace; the host answers on it."""
+def listen(address):
+    """A socket that listens inside this network namespace; the host answers on it."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(RUNTIME_API)
+    listener.bind(address)
     listener.listen(16)
     return listener
 
 
-def announce(pair, listener):
-    """Tell the agent that the runtime is parked, and hand over the Runtime API's socket if there is one."""
-    ancillary = []
-    if listener is not None:
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))]
-    pair.sendmsg([b"R"], ancillary)
+def announce(pair, listeners):
+    """Tell the agent that the runtime is parked, and hand over the listening sockets, by name."""
+    fds = array.array("i", [listener.fileno() for listener in listeners.values()])
+    try:
+        pair.sendmsg([b"R" + ",".join(listeners).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+    except OSError:
+        os._exit(0)
 
 
 def seal(order):
@@ -151,21 +155,31 @@ def close_but(control):
 
 def init_loop(pair, child, drop_to):
     """What init.c does, for machines without a compiler; the messages are described there."""
+    keep_house(pair, child, lambda data, mounts: attach(data[1:].split(b"\0"), mounts, drop_to))
+
+
+def keep_house(pair, child, obey):
+    """Reap, and answer the agent, until the child ends (unless pid 1 is to linger) or the agent wants or does."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    while True:
-        if reap(pair, child):
-            return
+    linger = False
+    while not (reap(pair, child) and not linger):
         ready, _, _ = select.select([pair, read], [], [])
         if read in ready:
             os.read(read, 512)
-        if pair in ready and not obey(pair, drop_to):
-            return
+        if pair in ready:
+            data, mounts = receive(pair)
+            if not data or data[:1] == b"K":
+                return
+            if data[:1] == b"M":
+                linger = data[1:2] == b"1"
+                tell(pair, obey(data, mounts))
 
 
 def reap(pair, child):
+    """True when there is nobody left to wait for, or the child has ended."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -174,27 +188,30 @@ def reap(pair, child):
         if pid == 0:
             return False
         if pid == child:
-            pair.send(b"X" + struct.pack("i", status))
+            tell(pair, b"X" + struct.pack("i", status))
             return True
 
 
-def obey(pair, drop_to):
-    data, ancillary, _, _ = pair.recvmsg(4096, socket.CMSG_SPACE(8 * 4))
-    if not data or data[:1] == b"K":
-        return False
-    if data[:1] == b"M":
-        mounts = array.array("i")
-        for _, _, packed in ancillary:
-            mounts.frombytes(packed[: len(packed) - len(packed) % mounts.itemsize])
-        pair.send(attach(data[1:].split(b"\0"), mounts, drop_to))
-    return True
+def tell(pair, message):
+    try:
+        pair.send(message)
+    except OSError:
+        os._exit(0)  # the agent is gone
+
+
+def receive(pair):
+    try:
+        data, ancillary, _, _ = pair.recvmsg(4096, socket.CMSG_SPACE(8 * 4))
+    except ConnectionError:
+        return b"", []
+    mounts = array.array("i")
+    for _, _, packed in ancillary:
+        mounts.frombytes(packed[: len(packed) - len(packed) % mounts.itemsize])
+    return data, mounts
 
 
 def attach(texts, mounts, drop_to):
     try:
-        if texts[0] != b"0":
-            options = "size={}m".format(int(texts[0]))
-            kernel.mount(None, "/tmp", None, kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV, options)
         for target, fd in zip(texts[1:], mounts):
             kernel.move_mount(fd, os.fsdecode(target))
             os.close(fd)
@@ -212,25 +229,21 @@ def attach(texts, mounts, drop_to):
 def plain(order, control, channel, log):
     """No namespaces to be had: a supervised process with limits. Loudly announced by the agent."""
     pair = socket.socket(fileno=control)
-    if pair.recv(16) != b"G":
-        os._exit(0)
-    listener = None
-    if order["kind"] == "provided":
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(16)
+    wait_for_limits(pair)
+    listeners = {"api": listen(("127.0.0.1", 0))}
     child = os.fork()
     if child == 0:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         seal(order)
         keep_only(channel, log)
         run(order)
-    announce(pair, listener)
-    del listener
+    announce(pair, listeners)
+    del listeners
     os.dup2(os.open("/dev/null", os.O_RDWR), 0)
     close_but(control)
     try:
-        watch(pair, child)
+        # Paths are the host's own: there is nothing to attach.
+        keep_house(pair, child, lambda data, mounts: b"m" + struct.pack("i", 0))
     finally:
         for victim in (-child, child):
             try:
@@ -238,23 +251,6 @@ def plain(order, control, channel, log):
             except OSError:
                 pass
         os._exit(0)
-
-
-def watch(pair, child):
-    """init_loop without mounts: every attachment is answered with yes, since paths are the host's own."""
-    read, write = os.pipe()
-    os.set_blocking(write, False)
-    signal.set_wakeup_fd(write)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    while not reap(pair, child):
-        ready, _, _ = select.select([pair, read], [], [])
-        if read in ready:
-            os.read(read, 512)
-        if pair in ready:
-            data = pair.recv(4096)
-            if not data or data[:1] == b"K":
-                return
-            pair.send(b"m" + struct.pack("i", 0))
 
 
 sys.dont_write_bytecode = True

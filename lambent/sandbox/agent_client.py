@@ -12,14 +12,14 @@ import msgspec
 from lambent.errors import AgentGone, SandboxError
 from lambent.sandbox import protocol
 
-OnEnd = Callable[[protocol.Ended], None]
+OnEnd = Callable[[protocol.Ended | protocol.Exited], None]
 
 
 class Given(msgspec.Struct, frozen=True):
-    """A husk, now ours: its descriptors belong to the receiver."""
+    """A husk, now ours: its descriptors, by the names of protocol.Assigned, belong to the receiver."""
 
     assigned: protocol.Assigned
-    fds: list[int]
+    fds: dict[str, int]
 
 
 class AgentClient:
@@ -68,17 +68,22 @@ class AgentClient:
         if answer.error:
             raise SandboxError(answer.error)
 
-    async def assign(
-        self, runtime: str, code: str, layers: tuple[str, ...], *, memory_mb: int, tmp_mb: int, on_end: OnEnd
-    ) -> Given:
-        """A sandbox with this code in it. `on_end` is called once when it ends, which may be before this returns.
+    async def assign(self, make: Callable[[int], protocol.Assign], on_end: OnEnd) -> Given:
+        """A sandbox as in the order that `make` makes for a number. Raises SandboxError.
 
-        Raises SandboxError.
+        `on_end` is called once when it ends, which may be before this returns; before that with Exited, if it lingers.
         """
-        answer = await self._ask(lambda ask: protocol.Assign(ask, runtime, code, layers, memory_mb, tmp_mb), on_end)
+        answer = await self._ask(make, on_end)
         if isinstance(answer, protocol.Refused):
             raise SandboxError(answer.error)
         return answer  # type: ignore[no-any-return]
+
+    async def connection_into(self, husk: str, port: int) -> socket.socket:
+        """A socket that is connecting to 127.0.0.1:`port` inside the sandbox. Raises SandboxError."""
+        answer, fds = await self._ask(lambda ask: protocol.Connect(ask, husk, port))
+        if answer.error or not fds:
+            raise SandboxError(answer.error or "the agent gave no connection")
+        return socket.socket(fileno=fds[0])
 
     async def counts(self) -> protocol.Counts:
         return await self._ask(protocol.Ask)  # type: ignore[no-any-return]
@@ -88,6 +93,14 @@ class AgentClient:
 
     def stop(self, husk: str) -> None:
         self._send(protocol.Stop(husk))
+
+    def signal(self, husk: str, number: int) -> None:
+        """Send the runtime process in there a signal."""
+        self._send(protocol.Signal(husk, number))
+
+    def forget(self, husk: str) -> None:
+        """Nobody will inherit the /tmp of this ended sandbox."""
+        self._send(protocol.Forget(husk))
 
     def close(self) -> None:
         self._lose()
@@ -153,13 +166,19 @@ class AgentClient:
             self._understand(protocol.answer(data), fds)
 
     def _understand(self, answer: Any, fds: list[int]) -> None:
+        if isinstance(answer, protocol.Exited):
+            if answer.husk in self._endings:
+                self._endings[answer.husk](answer)
+            return
         if isinstance(answer, protocol.Ended):
             callback = self._endings.pop(answer.husk, None)
             if callback:
                 callback(answer)
+            elif answer.estate:
+                self.forget(answer.husk)
             return
         future = self._asks.get(answer.ask)
-        given = Given(answer, fds) if isinstance(answer, protocol.Assigned) else answer
+        given = _given(answer, fds)
         if future is None or future.done():
             self._give_back(given)
             return
@@ -169,8 +188,11 @@ class AgentClient:
 
     def _give_back(self, answer: Any) -> None:
         """Whoever asked has gone: nobody would ever use this sandbox."""
+        if isinstance(answer, tuple):
+            for fd in answer[1]:
+                os.close(fd)
         if isinstance(answer, Given):
-            for fd in answer.fds:
+            for fd in answer.fds.values():
                 os.close(fd)
             self._endings.pop(answer.assigned.husk, None)
             self.stop(answer.assigned.husk)
@@ -189,6 +211,13 @@ class AgentClient:
         for husk, callback in endings.items():
             callback(protocol.Ended(husk, None, False, lost=True))
         self._on_gone()
+
+
+def _given(answer: Any, fds: list[int]) -> Any:
+    """An answer together with the descriptors beside it, for those that have any."""
+    if isinstance(answer, protocol.Assigned):
+        return Given(answer, dict(zip(answer.given, fds, strict=True)))
+    return (answer, fds) if isinstance(answer, protocol.Connected) else answer
 
 
 async def _greeting(loop: asyncio.AbstractEventLoop, sock: socket.socket, deadline: float) -> protocol.Hello:

@@ -13,6 +13,7 @@ from typing import Protocol
 PERIOD_US = 100_000  # accurate to 0.5 % (sandbox.md); shorter periods throttle small functions in odd ways
 MB_PER_CPU = 1_769
 PIDS_MAX = 1_024
+_RUN = "run"  # version 2: the group inside a sandbox's in which everything but pid 1 is
 
 
 def cpu_quota_us(memory_mb: int) -> int:
@@ -31,6 +32,14 @@ class Cgroups(Protocol):
     def limit_cpu(self, name: str, quota_us: int) -> None: ...
     def open_counters(self, name: str) -> list[int]:
         """Read-only descriptors: [memory peak in bytes, CPU time]; the front end reads them without privileges."""
+        ...
+
+    def freezer(self, name: str, pid: int) -> int | None:
+        """Move the runtime, not pid 1, to where it can be frozen; a descriptor that takes b"1" and b"0".
+
+        pid 1 must go on seeing whether the agent lives. None where the kernel cannot: version 1's own freezer is no
+        help, since it keeps frozen processes from being killed.
+        """
         ...
 
     def oom_kills(self, name: str) -> int: ...
@@ -52,6 +61,11 @@ def _write(path: Path, value: object) -> None:
         os.write(fd, str(value).encode())
     finally:
         os.close(fd)
+
+
+def _frozen_by(group: Path, pid: int) -> int:
+    _write(group / "cgroup.procs", pid)
+    return os.open(group / "cgroup.freeze", os.O_WRONLY | os.O_CLOEXEC)
 
 
 def _pids(path: Path) -> list[int]:
@@ -78,15 +92,20 @@ class CgroupsV1:
     def __init__(self, mount: Path, group: str) -> None:
         # cpu and cpuacct are often one mount with two names: the set keeps one of them.
         self._roots = {name: (mount / name).resolve() / group for name in self.CONTROLLERS}
+        self._unified = mount / "unified" / group  # beside the old hierarchies, and good for freezing only
         self._distinct = sorted(set(self._roots.values()))
         for name in self.CONTROLLERS:
             # Where a controller is not mounted there may be a plain directory, which would limit nothing.
             os.stat(mount / name / "cgroup.procs")
-        for root in self._distinct:
+        self._freezes = (mount / "unified" / "cgroup.procs").exists()
+        for root in self._everywhere():
             root.mkdir(parents=True, exist_ok=True)
 
+    def _everywhere(self) -> list[Path]:
+        return [*self._distinct, *([self._unified] if self._freezes else [])]
+
     def make(self, name: str) -> None:
-        for root in self._distinct:
+        for root in self._everywhere():
             os.mkdir(root / name)
         _write(self._roots["pids"] / name / "pids.max", PIDS_MAX)
 
@@ -111,22 +130,25 @@ class CgroupsV1:
             for path in (peak, self._roots["cpuacct"] / name / "cpuacct.usage")
         ]
 
+    def freezer(self, name: str, pid: int) -> int | None:
+        return _frozen_by(self._unified / name, pid) if self._freezes else None
+
     def oom_kills(self, name: str) -> int:
         return _field(self._roots["memory"] / name / "memory.oom_control", "oom_kill")
 
     def remove(self, name: str) -> bool:
-        gone = [_rmdir(root / name) for root in self._distinct]  # each must be tried
+        gone = [_rmdir(root / name) for root in self._everywhere()]  # each must be tried
         return all(gone)
 
     def leftovers(self) -> list[str]:
-        return sorted({entry.name for root in self._distinct for entry in root.iterdir() if entry.is_dir()})
+        return sorted({entry.name for root in self._everywhere() for entry in root.iterdir() if entry.is_dir()})
 
     def kill(self, name: str) -> None:
-        for root in self._distinct:
+        for root in self._everywhere():
             _kill_all(_pids(root / name / "cgroup.procs"))
 
     def discard(self) -> None:
-        for root in self._distinct:
+        for root in self._everywhere():
             _rmdir(root)
 
 
@@ -140,6 +162,7 @@ class CgroupsV2:
 
     def make(self, name: str) -> None:
         os.mkdir(self._root / name)
+        os.mkdir(self._root / name / _RUN)
         _write(self._root / name / "pids.max", PIDS_MAX)
 
     def attach(self, name: str, pid: int) -> None:
@@ -160,11 +183,14 @@ class CgroupsV2:
             peak = self._root / name / "memory.current"
         return [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in (peak, self._root / name / "cpu.stat")]
 
+    def freezer(self, name: str, pid: int) -> int | None:
+        return _frozen_by(self._root / name / _RUN, pid)
+
     def oom_kills(self, name: str) -> int:
         return _field(self._root / name / "memory.events", "oom_kill")
 
     def remove(self, name: str) -> bool:
-        return _rmdir(self._root / name)
+        return _rmdir(self._root / name / _RUN) and _rmdir(self._root / name)
 
     def leftovers(self) -> list[str]:
         return sorted(entry.name for entry in self._root.iterdir() if entry.is_dir())
@@ -174,7 +200,8 @@ class CgroupsV2:
         if everyone.exists():
             _write(everyone, 1)
         else:
-            _kill_all(_pids(self._root / name / "cgroup.procs"))
+            for group in (self._root / name, self._root / name / _RUN):
+                _kill_all(_pids(group / "cgroup.procs"))
 
     def discard(self) -> None:
         _rmdir(self._root)
@@ -191,6 +218,9 @@ class NoCgroups:
     def limit_cpu(self, name: str, quota_us: int) -> None: ...
     def open_counters(self, name: str) -> list[int]:
         return []
+
+    def freezer(self, name: str, pid: int) -> int | None:
+        return None
 
     def oom_kills(self, name: str) -> int:
         return 0

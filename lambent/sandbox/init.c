@@ -3,8 +3,9 @@
  *   lambent-init CONTROL_FD CHILD_PID UID
  *
  * CONTROL_FD is a SOCK_SEQPACKET pair with the node agent. Messages from the agent:
- *   'M' tmp_mb '\0' target '\0' target '\0' ...   with one detached mount for each target (SCM_RIGHTS): attach them,
- *                                                  resize /tmp unless tmp_mb is 0, then give up every privilege
+ *   'M' linger '\0' target '\0' target '\0' ...   with one detached mount for each target (SCM_RIGHTS): attach them,
+ *                                                  then give up every privilege; with linger '1' the end of the child
+ *                                                  is only told, and the others in here live on until 'K'
  *   'K'                                            end now
  * Messages to the agent: 'm' attached, 'e' and errno as an int, 'X' and the wait status of the child as an int.
  * The agent's end closing means that the agent is gone: nothing would ever stop this sandbox, so it ends itself.
@@ -31,9 +32,9 @@
 #ifndef SYS_move_mount
 #define SYS_move_mount 429
 #endif
-#define MAX_MOUNTS 8
+#define MAX_MOUNTS 8 /* the code, /opt, /tmp and room for more */
 
-static int control, child;
+static int control, child, linger;
 static uid_t drop_to;
 
 static void report(char kind, int value)
@@ -57,19 +58,11 @@ static int give_up_privileges(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static int resize_tmp(const char *megabytes)
-{
-    char options[32];
-    if (megabytes[0] == '0')
-        return 0;
-    snprintf(options, sizeof(options), "size=%.10sm", megabytes);
-    return mount(NULL, "/tmp", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, options);
-}
-
 static void attach(char *text, size_t length, int *mounts, int count)
 {
     const char *target = text;
-    int failed = resize_tmp(text) ? errno : 0;
+    int failed = 0;
+    linger = text[0] == '1';
     for (int i = 0; i < count; i++) {
         target += strlen(target) + 1;
         if (!failed && target >= text + length)
@@ -113,7 +106,8 @@ static void reap(void)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         if (pid == child) {
             report('X', status);
-            _exit(0);
+            if (!linger)
+                _exit(0);
         }
 }
 

@@ -11,7 +11,8 @@ import struct
 _SYS_OPEN_TREE, _SYS_MOUNT_SETATTR = 428, 442
 _OPEN_TREE_CLONE = 1
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
-_RDONLY_NOSUID_NODEV = 1 | 2 | 4
+_RDONLY, _NOSUID, _NODEV = 1, 2, 4
+_MS_NOSUID, _MS_NODEV, _MNT_DETACH = 2, 4, 2
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
 
@@ -25,14 +26,14 @@ def _check(result: int, what: str) -> int:
     return result
 
 
-def detached_read_only(path: str) -> int:
-    """A descriptor of a private, read-only clone of the mount at `path`; the caller closes it."""
+def detached(path: str, *, writable: bool = False) -> int:
+    """A descriptor of a private clone of the mount at `path`, read-only if not `writable`; the caller closes it."""
     flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC)
     fd = _check(
         _libc.syscall(ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(_AT_FDCWD), os.fsencode(path), flags),
         f"open_tree {path}",
     )
-    wanted = struct.pack("QQQQ", _RDONLY_NOSUID_NODEV, 0, 0, 0)
+    wanted = struct.pack("QQQQ", _NOSUID | _NODEV | (0 if writable else _RDONLY), 0, 0, 0)
     try:
         _check(
             _libc.syscall(
@@ -78,5 +79,11 @@ def make_private() -> None:
 
 
 def mount(source: str, target: str, kind: str, options: str) -> None:
-    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(0), options.encode())
+    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
+    result = _libc.mount(source.encode(), os.fsencode(target), kind.encode(), flags, options.encode())
     _check(result, f"mount {kind} on {target}")
+
+
+def unmount(target: str) -> None:
+    """Take a mount away, now or as soon as nobody uses it; waits 10 ms for the kernel to agree."""
+    _check(_libc.umount2(os.fsencode(target), ctypes.c_int(_MNT_DETACH)), f"umount {target}")

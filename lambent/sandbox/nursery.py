@@ -16,8 +16,9 @@ from typing import Protocol
 from lambent.errors import LambentError, RuntimeMissing, SandboxError
 from lambent.model import RuntimeInfo
 from lambent.runtimes.finder import how_to_add
-from lambent.sandbox import mounts, protocol, seccomp
+from lambent.sandbox import netns, protocol, seccomp
 from lambent.sandbox.cgroups import Cgroups, cpu_quota_us
+from lambent.sandbox.shelf import Shelf
 from lambent.sandbox.zygotes import Husk, Zygote
 
 log = logging.getLogger("lambent.agent")
@@ -25,9 +26,10 @@ log = logging.getLogger("lambent.agent")
 FIRST_UID = 1_879_048_192  # 0x70000000: far above any user's, inside no distribution's subordinate ranges
 UIDS = 65_536
 AT_ONCE = 8  # husks that one zygote makes at a time: more only compete for the same cores
-DEFAULT_TMP_MB = 512
 MOST_FAILURES = 3
+MOST_ESTATES = 256
 COUNTERS = ("memory_peak", "cpu_time")
+GIVEN = ("channel", "log", "api", "endpoint", *COUNTERS, "freeze")  # descriptors, in the order of Assigned.given
 CALM_S = 0.02  # a cold start takes a few milliseconds; making a husk costs about as much on another core
 
 
@@ -76,8 +78,10 @@ class Nursery:
         self.selector = selector
         self.staging = tmp / "root"
         self.staging.mkdir(parents=True, exist_ok=True)
+        self.shelf = Shelf(tmp, level)
         self.broods: dict[str, Brood] = {}
         self.out: dict[str, tuple[Husk, protocol.Assign, Tell]] = {}  # sandboxes, by husk name
+        self.estates: dict[str, Path] = {}  # the /tmp of ended sandboxes, until it is inherited or forgotten
         self.filter = seccomp.program()
         self.count = 0
         self.dying: list[str] = []  # control groups that the kernel does not let go of yet
@@ -94,6 +98,13 @@ class Nursery:
                 self.started(order)
             case protocol.Stop():
                 self.stop(order.husk)
+            case protocol.Signal():
+                if order.husk in self.out:
+                    self.out[order.husk][0].signal_runtime(order.number)
+            case protocol.Forget():
+                self.shelf.drop(self.estates.pop(order.husk, None))
+            case protocol.Connect():
+                self.connect(order, tell)
             case protocol.Ask():
                 ready = {name: len(brood.ready) for name, brood in self.broods.items()}
                 tell(protocol.Counts(order.ask, ready, len(self.out)))
@@ -129,6 +140,18 @@ class Nursery:
         if name in self.out:
             self.out[name][0].tell(b"K")
             self.groups.kill(name)  # pid 1 may be busy dying of something else
+
+    def connect(self, order: protocol.Connect, tell: Tell) -> None:
+        """A connection from inside the sandbox's network, made by the one process that may enter it."""
+        if order.husk not in self.out:
+            tell(protocol.Connected(order.ask, "the sandbox is gone"))
+            return
+        pid = self.out[order.husk][0].pid if self.level != "process" else None
+        try:
+            with netns.connect(pid, order.port) as sock:
+                tell(protocol.Connected(order.ask), [sock.fileno()])
+        except OSError as error:
+            tell(protocol.Connected(order.ask, f"127.0.0.1:{order.port} inside: {error.strerror}"))
 
     # -- husks
 
@@ -189,7 +212,7 @@ class Nursery:
         init_uid = FIRST_UID - 1 if self.level == "full" else 0
         self.groups.make(name)
         try:
-            husk = brood.zygote.order(name, uid, init_uid, self.filter, DEFAULT_TMP_MB)
+            husk = brood.zygote.order(name, uid, init_uid, self.filter)
         except (OSError, SandboxError):
             self.groups.remove(name)
             raise
@@ -209,23 +232,30 @@ class Nursery:
 
     def hear(self, brood: Brood, husk: Husk) -> None:
         try:
-            data, ancillary, _, _ = husk.control.recvmsg(64, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, _, _ = husk.control.recvmsg(64, socket.CMSG_SPACE(4 * 4), socket.MSG_CMSG_CLOEXEC)
         except OSError:
             data, ancillary = b"", []
         kind, value = data[:1], struct.unpack("i", data[1:5])[0] if len(data) == 5 else 0
         if kind == b"R":
-            self.parked(brood, husk, ancillary)
+            self.parked(brood, husk, data[1:].decode(), ancillary)
         elif kind in (b"m", b"e"):
             self.attached(husk, value)
+        elif kind == b"X" and husk.name in self.out and self.out[husk.name][1].linger:
+            self.exited(husk, value)
         else:
             self.ended(brood, husk, value if kind == b"X" else None)
 
-    def parked(self, brood: Brood, husk: Husk, ancillary: list[tuple[int, int, bytes]]) -> None:
+    def exited(self, husk: Husk, status: int) -> None:
+        """The runtime is over, but its sandbox lingers for the sake of its extensions."""
+        _, _, tell = self.out[husk.name]
+        husk.status = status
+        tell(protocol.Exited(husk.name, status, self.groups.oom_kills(husk.name) > 0))
+
+    def parked(self, brood: Brood, husk: Husk, names: str, ancillary: list[tuple[int, int, bytes]]) -> None:
         fds = array.array("i")
         for _, _, packed in ancillary:
             fds.frombytes(packed)
-        if fds:
-            husk.fds["listener"] = fds[0]
+        husk.fds.update(zip(names.split(","), fds, strict=False))
         self.open_counters(husk)
         husk.state = "ready"
         brood.coming -= 1
@@ -243,19 +273,17 @@ class Nursery:
         if brood is not None:
             brood.calm_at = time.monotonic() + CALM_S
         self.out[husk.name] = (husk, order, tell)
-        trees: list[int] = []
+        trees: dict[str, int] = {}
         try:
             self.groups.limit_memory(husk.name, order.memory_mb)
-            sources = {"/var/task": order.code} | ({"/opt": order.layers[0]} if order.layers else {})
-            if self.level != "process":
-                trees = [mounts.detached_read_only(path) for path in sources.values()]
-            size = 0 if order.tmp_mb == DEFAULT_TMP_MB else order.tmp_mb
-            husk.tell(b"M" + b"\0".join([b"%d" % size, *(target.encode() for target in sources)]) + b"\0", trees)
+            trees, husk.tmp = self.shelf.fetch(order, husk.uid, self.estates.pop(order.inherit, None))
+            linger = b"1" if order.linger else b"0"
+            husk.tell(b"M" + b"\0".join([linger, *(target.encode() for target in trees)]) + b"\0", [*trees.values()])
         except OSError as error:
             log.error("husk %s: %s", husk.name, error)
             husk.tell(b"K")
         finally:
-            for tree in trees:
+            for tree in trees.values():
                 os.close(tree)
 
     def attached(self, husk: Husk, failed: int) -> None:
@@ -266,25 +294,18 @@ class Nursery:
             log.error("husk %s: attaching the code: %s", husk.name, os.strerror(failed))
             husk.tell(b"K")
             return
-        counters = [husk.fds[name] for name in COUNTERS if name in husk.fds]
-        fds = [
-            husk.fds["channel"],
-            husk.fds["log"],
-            *([husk.fds["listener"]] if "listener" in husk.fds else []),
-            *counters,
-        ]
         inside = self.level != "process"
+        given = tuple(name for name in GIVEN if name in husk.fds)
         tell(
             protocol.Assigned(
                 order.ask,
                 husk.name,
-                "listener" in husk.fds,
-                bool(counters),
+                given,
                 "/var/task" if inside else order.code,
                 "127.0.0.1:9001" if inside else self.api_address(husk),
                 husk.state == "waited",
             ),
-            fds,
+            [husk.fds[name] for name in given],
         )
         husk.state = "running"
         brood = self.broods.get(husk.runtime)
@@ -293,17 +314,20 @@ class Nursery:
         husk.close_fds()
 
     def open_counters(self, husk: Husk) -> None:
-        """Now, since opening two files would take its time from the cold start."""
+        """Now, since opening files would take its time from the cold start."""
         try:
             husk.fds.update(zip(COUNTERS, self.groups.open_counters(husk.name), strict=False))
+            freezer = self.groups.freezer(husk.name, husk.adopt_runtime())
+            if freezer is not None:
+                husk.fds["freeze"] = freezer
         except OSError as error:  # a sandbox that nobody measures is better than none, or no agent
             log.error("husk %s: %s", husk.name, error)
 
     def api_address(self, husk: Husk) -> str:
         """Without a network namespace each environment has a port of its own."""
-        if "listener" not in husk.fds:
+        if "api" not in husk.fds:
             return "127.0.0.1:9001"
-        with socket.socket(fileno=os.dup(husk.fds["listener"])) as sock:
+        with socket.socket(fileno=os.dup(husk.fds["api"])) as sock:
             host, port = sock.getsockname()
         return f"{host}:{port}"
 
@@ -315,19 +339,26 @@ class Nursery:
         self.groups.kill(husk.name)
         if not self.groups.remove(husk.name):
             self.dying.append(husk.name)
+        if husk.tmp is not None:
+            self.estates[husk.name] = husk.tmp
+            while len(self.estates) > MOST_ESTATES:  # nobody said what is to become of them
+                self.shelf.drop(self.estates.pop(next(iter(self.estates))))
         if husk.name in self.out:
             _, order, tell = self.out.pop(husk.name)
             if husk.state in ("assigned", "waited"):
+                self.shelf.drop(self.estates.pop(husk.name, None))
                 tell(protocol.Refused(order.ask, "the execution environment ended while it was being made"))
             else:
-                tell(protocol.Ended(husk.name, status, killed_for_memory, counters))
+                status = husk.status if status is None else status
+                kept = husk.name in self.estates
+                tell(protocol.Ended(husk.name, status, killed_for_memory, counters, estate=kept))
         elif husk.state == "ready":
             brood.ready.remove(husk)
             self.failed(brood)
         else:
             brood.coming -= 1
             self.failed(brood)
-        husk.close_fds()
+        husk.let_go()
         husk.state = "ended"
         self.settle(brood)
 
@@ -382,8 +413,16 @@ class Nursery:
     def next_timeout(self) -> float | None:
         now = time.monotonic()
         times = [0.05] if self.dying else []
+        if self.calm(now) and self.shelf.short:
+            times.append(0.0)
         times += [wait for brood in self.broods.values() if (wait := brood.restock_in(now)) is not None]
         return min(times, default=None)
+
+    def calm(self, now: float) -> bool:
+        """Nobody waits for anything, so that what is needed later can be made."""
+        return bool(self.broods) and all(
+            not (brood.waiting or brood.coming) and now >= brood.calm_at for brood in self.broods.values()
+        )
 
     def tend(self) -> None:
         now = time.monotonic()
@@ -391,6 +430,8 @@ class Nursery:
             if brood.calm_at and now >= brood.calm_at:
                 brood.calm_at = 0.0
                 self.settle(brood)
+        if self.calm(now):
+            self.shelf.restock()
         if self.dying:
             self.dying = [name for name in self.dying if not self.groups.remove(name)]
 
@@ -406,3 +447,6 @@ class Nursery:
         for brood in self.broods.values():
             with contextlib.suppress(Exception):
                 brood.zygote.process.wait(max(0.0, deadline - time.monotonic()))
+        while self.estates:
+            self.shelf.drop(self.estates.popitem()[1])
+        self.shelf.close()

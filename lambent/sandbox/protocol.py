@@ -30,9 +30,13 @@ class Assign(msgspec.Struct, frozen=True, tag="assign"):
     ask: int
     runtime: str
     code: str  # directory on the host, mounted read-only at /var/task
-    layers: tuple[str, ...]
+    layers: tuple[str, ...]  # directories in the function's order, merged at /opt: a later one hides an earlier one
     memory_mb: int
     tmp_mb: int
+    inherit: str = ""  # an ended husk, whose /tmp this one takes over: AWS keeps it when an environment is reset
+    network: str = "host"  # what is reachable: "host" as from this machine, "none" nothing but the own loopback
+    image: str = ""  # root directory of a container image
+    linger: bool = False  # pid 1 outlives the runtime until Stop: extensions get their SHUTDOWN phase
 
 
 class Started(msgspec.Struct, frozen=True, tag="started"):
@@ -47,13 +51,34 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     husk: str
 
 
+class Signal(msgspec.Struct, frozen=True, tag="signal"):
+    """Send the runtime process a signal; one that is gone already needs none."""
+
+    husk: str
+    number: int
+
+
+class Forget(msgspec.Struct, frozen=True, tag="forget"):
+    """Nobody will inherit this ended husk's /tmp."""
+
+    husk: str
+
+
+class Connect(msgspec.Struct, frozen=True, tag="connect"):
+    """Open a TCP connection to 127.0.0.1:`port` inside the sandbox. Answered with Connected."""
+
+    ask: int
+    husk: str
+    port: int
+
+
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
     """Ask for Counts."""
 
     ask: int
 
 
-Order = Prepare | Assign | Started | Stop | Ask
+Order = Prepare | Assign | Started | Stop | Signal | Forget | Connect | Ask
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -71,12 +96,15 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
 
 
 class Assigned(msgspec.Struct, frozen=True, tag="assigned"):
-    """Descriptors beside it: channel, log pipe, [Runtime API listener], [memory peak, CPU time]."""
+    """A sandbox, with the descriptors that `given` names in order.
+
+    channel, log: of the runtime. api, endpoint: listening sockets inside for the Runtime API and for AWS's public
+    endpoint. memory_peak, cpu_time: counters to read. freeze: b"1" written to it stops all processes, b"0" ends that.
+    """
 
     ask: int
     husk: str
-    listener: bool
-    counters: bool
+    given: tuple[str, ...]
     task_root: str = "/var/task"
     runtime_api: str = "127.0.0.1:9001"
     waited: bool = False  # no husk was ready: this one was made on demand
@@ -87,6 +115,21 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     error: str
 
 
+class Connected(msgspec.Struct, frozen=True, tag="connected"):
+    """One descriptor beside it, of a socket that does not block, unless there is an error."""
+
+    ask: int
+    error: str | None = None
+
+
+class Exited(msgspec.Struct, frozen=True, tag="exited"):
+    """The runtime of a lingering sandbox is over; Ended follows when the sandbox is."""
+
+    husk: str
+    status: int
+    out_of_memory: bool
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """The sandbox is gone. `status` is the wait status of its runtime, None when the agent ended it."""
 
@@ -95,6 +138,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     out_of_memory: bool
     counters: tuple[bytes, ...] = ()  # what the counters said last: they go with the control group
     lost: bool = False  # nobody says how: the agent died, and everything with it
+    estate: bool = False  # its /tmp is kept until another sandbox inherits it, or Forget
 
 
 class Counts(msgspec.Struct, frozen=True, tag="counts"):
@@ -103,7 +147,7 @@ class Counts(msgspec.Struct, frozen=True, tag="counts"):
     sandboxes: int
 
 
-Answer = Hello | Prepared | Assigned | Refused | Ended | Counts
+Answer = Hello | Prepared | Assigned | Refused | Connected | Exited | Ended | Counts
 
 _encoder = msgspec.msgpack.Encoder()
 _orders = msgspec.msgpack.Decoder(Order)

@@ -1,7 +1,9 @@
 """The node agent's side of one zygote: starting it, ordering husks from it, and what a husk is to the agent."""
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -28,8 +30,11 @@ class Husk:
         self.runtime = runtime
         self.uid = uid
         self.control = control  # our end of pid 1's socket
-        self.fds = fds  # our ends: channel, log, listener once announced
+        self.fds = fds  # our ends, named as in protocol.Assigned
         self.pid = 0
+        self.runtime_pidfd = -1  # of the runtime process, once parked
+        self.tmp: Path | None = None  # its /tmp, once assigned
+        self.status: int | None = None  # wait status of the runtime, if the sandbox outlived it
         self.state = "ordered"
 
     def __repr__(self) -> str:
@@ -39,6 +44,28 @@ class Husk:
         for fd in self.fds.values():
             os.close(fd)
         self.fds.clear()
+
+    def adopt_runtime(self) -> int:
+        """Hold on to the runtime process, the one child that pid 1 has by now; its pid."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
+            children = file.read().split()
+        if not children:
+            raise ProcessLookupError(3, "the runtime has died")
+        pid = int(children[0])
+        self.runtime_pidfd = os.pidfd_open(pid)
+        return pid
+
+    def signal_runtime(self, number: int) -> None:
+        if self.runtime_pidfd >= 0:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.runtime_pidfd, number)
+
+    def let_go(self) -> None:
+        """The husk has ended: nothing of it is held any more, but for its /tmp."""
+        self.close_fds()
+        if self.runtime_pidfd >= 0:
+            os.close(self.runtime_pidfd)
+            self.runtime_pidfd = -1
 
     def tell(self, message: bytes, fds: list[int] | None = None) -> None:
         """Say something to pid 1; one that has died already reports itself through its socket's end."""
@@ -96,7 +123,7 @@ class Zygote:
         extra = {"LAMBENT_GUEST": str(guest)} if self.level == "process" else {}
         return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **extra}
 
-    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes, tmp_mb: int) -> Husk:
+    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes) -> Husk:
         """Ask for one husk. Its pid, and later its readiness, arrive as messages."""
         control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -107,7 +134,7 @@ class Zygote:
         given = [their_control.fileno(), their_channel.fileno(), log_write]
         try:
             self.control.sendmsg(
-                [json.dumps(self._order(name, uid, init_uid, seccomp, tmp_mb)).encode()],
+                [json.dumps(self._order(name, uid, init_uid, seccomp)).encode()],
                 [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", given))],
             )
         except OSError as error:
@@ -121,7 +148,7 @@ class Zygote:
         self.orders.append(husk)
         return husk
 
-    def _order(self, name: str, uid: int, init_uid: int, seccomp: bytes, tmp_mb: int) -> dict[str, object]:
+    def _order(self, name: str, uid: int, init_uid: int, seccomp: bytes) -> dict[str, object]:
         inside = self.level != "process"
         guest = "/var/runtime" if inside else str(roots.guest_dir() / "node")
         return {
@@ -130,7 +157,6 @@ class Zygote:
             "kind": self.info.kind,
             "uid": uid,
             "init_uid": init_uid,
-            "tmp_mb": tmp_mb,
             "seccomp": seccomp.hex(),
             "rlimits": RLIMITS if inside else {key: RLIMITS[key] for key in ("RLIMIT_NOFILE", "RLIMIT_CORE")},
             "executable": roots.inside_path(self.info) if inside else self.info.executable,

@@ -40,7 +40,7 @@ class Agent:
         protocol.send(self.sock, message, fds)
 
     def assign(self) -> asyncio.Task[agent_client.Given]:
-        wish = self.client.assign("python3.13", "/code", (), memory_mb=128, tmp_mb=512, on_end=self.ends.append)
+        wish = self.client.assign(lambda ask: Assign(ask, "python3.13", "/code", (), 128, 512), self.ends.append)
         return asyncio.ensure_future(wish)
 
     def close(self) -> None:
@@ -101,19 +101,19 @@ async def test_an_assigned_husk_comes_with_its_descriptors(agent, pipe):
     wish = agent.assign()
     await turns()
     assert agent.hear() == Assign(1, "python3.13", "/code", (), 128, 512)
-    agent.say(Assigned(1, "h1", False, False), [write])
+    agent.say(Assigned(1, "h1", ("log",)), [write])
     os.close(write)
     given = await wish
-    os.write(given.fds[0], b"x")
+    os.write(given.fds["log"], b"x")
     assert os.read(read, 1) == b"x"
-    assert not os.get_inheritable(given.fds[0])
-    os.close(given.fds[0])
+    assert not os.get_inheritable(given.fds["log"])
+    os.close(given.fds["log"])
 
 
 async def test_the_end_of_a_sandbox_is_told_once(agent):
     wish = agent.assign()
     await turns()
-    agent.say(Assigned(1, "h1", False, False))
+    agent.say(Assigned(1, "h1", ()))
     await wish
     agent.say(Ended("h1", 9, True))
     agent.say(Ended("h1", 9, True))
@@ -125,7 +125,7 @@ async def test_the_end_of_a_sandbox_is_told_once(agent):
 async def test_an_end_that_comes_right_behind_the_assignment_is_not_lost(agent):
     wish = agent.assign()
     await turns()
-    agent.say(Assigned(1, "h1", False, False))
+    agent.say(Assigned(1, "h1", ()))
     agent.say(Ended("h1", 256, False))  # both are there before whoever asked gets a turn
     await wish
     await turns()
@@ -139,7 +139,7 @@ async def test_what_is_assigned_to_one_who_has_left_is_closed_and_stopped(agent,
     agent.hear()
     wish.cancel()
     await turns()
-    agent.say(Assigned(1, "h1", False, False), [write])
+    agent.say(Assigned(1, "h1", ("log",)), [write])
     os.close(write)
     await turns()
     assert not is_open(read)
@@ -151,7 +151,7 @@ async def test_what_is_assigned_in_the_moment_of_leaving_is_closed_and_stopped(a
     wish = agent.assign()
     await turns()
     agent.hear()
-    agent.say(Assigned(1, "h1", False, False), [write])
+    agent.say(Assigned(1, "h1", ("log",)), [write])
     os.close(write)
     agent.client._hear()
     wish.cancel()
@@ -164,7 +164,7 @@ async def test_what_is_assigned_in_the_moment_of_leaving_is_closed_and_stopped(a
 async def test_when_the_agent_dies_every_pending_order_fails_and_every_sandbox_has_ended(agent):
     wish = agent.assign()
     await turns()
-    agent.say(Assigned(1, "h1", False, False))
+    agent.say(Assigned(1, "h1", ()))
     await wish
     pending = [asyncio.ensure_future(agent.client.counts()), agent.assign()]
     await turns()

@@ -80,7 +80,7 @@ class FakeZygote:
     def wait(self, timeout: float | None = None) -> int:
         return 1
 
-    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes, tmp_mb: int) -> Husk:
+    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes) -> Husk:
         if self.gone:
             raise SandboxError("the zygote is gone")
         control, pid1 = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -123,6 +123,7 @@ class Stage:
         self.groups = Groups()
         self.selector = selectors.DefaultSelector()
         monkeypatch.setattr(module, "Zygote", self.zygote)
+        monkeypatch.setattr(Husk, "adopt_runtime", lambda husk: husk.pid + 1000)
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
         self.nursery = Nursery({PYTHON.name: PYTHON}, "process", self.groups, tmp_path, self.selector)
 
@@ -263,11 +264,11 @@ def test_a_ready_husk_becomes_a_sandbox_and_the_stock_is_filled_up_when_it_is_ca
     stage.loaded()
     (pid1,) = stage.park()
     stage.assign(2, memory_mb=512)
-    assert pid1.hear() == b"M0\0/var/task\0"
+    assert pid1.hear() == b"M0\0"  # at this level paths are the host's own
     assert stage.groups.memory == {pid1.husk.name: 512}
     pid1.say(b"m", 0)
     stage.pump()
-    assert stage.heard[-1] == Assigned(2, pid1.husk.name, False, False, "/code", "127.0.0.1:9001", False)
+    assert stage.heard[-1] == Assigned(2, pid1.husk.name, ("channel", "log"), "/code", "127.0.0.1:9001", False)
     stage.now += 1
     stage.nursery.tend()
     assert len(stage.zygotes[0].unforked) == 1
@@ -419,7 +420,7 @@ def test_a_sandbox_that_cannot_be_measured_is_given_out_all_the_same(stage):
     pid1.say(b"m", 0)
     stage.pump()
     assert isinstance(stage.heard[-1], Assigned)
-    assert not stage.heard[-1].counters
+    assert stage.heard[-1].given == ("channel", "log")
 
 
 def test_a_runtime_that_is_not_here_is_refused_with_how_to_add_it(stage):
@@ -483,9 +484,10 @@ def test_a_custom_runtimes_listener_is_handed_on(stage):
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        pid1.sock.sendmsg([b"R"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [listener.fileno()]))])
+        pid1.sock.sendmsg([b"Rapi"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [listener.fileno()]))])
         stage.pump()
     stage.assign(2)
     pid1.say(b"m", 0)
     stage.pump()
-    assert (stage.heard[-1].listener, stage.heard[-1].runtime_api) == (True, f"127.0.0.1:{port}")
+    assert stage.heard[-1].given == ("channel", "log", "api")
+    assert stage.heard[-1].runtime_api == f"127.0.0.1:{port}"

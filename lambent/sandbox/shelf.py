@@ -1,0 +1,109 @@
+"""What an assignment attaches to a husk: the code, the layers and /tmp, as mounts that are ready to be moved inside.
+
+The agent keeps them in its own mount namespace, so that they vanish with it.
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lambent.sandbox import mounts
+from lambent.sandbox.protocol import Assign
+from lambent.sandbox.tmpdisks import TmpDisks
+
+MOST_STACKS = 64  # combinations of layers that stay mounted; each is a mount that many sandboxes share
+
+
+class Shelf:
+    """`stacks` are merged layers by their directories, least recently used first."""
+
+    def __init__(self, place: Path, level: str) -> None:
+        self.place = place / "opt"
+        self.inside = level != "process"
+        self.disks = TmpDisks(place / "tmp", loops=level == "full") if self.inside else None
+        self.stacks: dict[tuple[str, ...], Path] = {}
+        self._count = 0
+
+    def fetch(self, order: Assign, uid: int, inherited: Path | None) -> tuple[dict[str, int], Path | None]:
+        """Detached mounts by their places inside, to be closed by the caller, and the disk of /tmp. Raises OSError."""
+        if self.disks is None:
+            return {}, None
+        disk = inherited or self.disks.take(order.tmp_mb, uid)
+        trees: dict[str, int] = {}
+        try:
+            if inherited:
+                give_to(inherited, uid)
+            trees["/tmp"] = mounts.detached(str(disk), writable=True)
+            trees["/var/task"] = mounts.detached(order.code)
+            if order.layers:
+                trees["/opt"] = mounts.detached(str(self.stack(order.layers)))
+        except OSError:
+            for tree in trees.values():
+                os.close(tree)
+            self.disks.drop(disk)
+            raise
+        return trees, disk
+
+    def stack(self, layers: tuple[str, ...]) -> str | Path:
+        """Where these layers lie as one directory: a later one hides the files of those before it."""
+        if len(layers) == 1:
+            return layers[0]
+        path = self.stacks.pop(layers, None)
+        if path is None:
+            path = self._mount_stack(layers)
+        self.stacks[layers] = path
+        while len(self.stacks) > MOST_STACKS:
+            self._take_down(self.stacks.pop(next(iter(self.stacks))))
+        return path
+
+    def drop(self, disk: Path | None) -> None:
+        if disk is not None and self.disks is not None:
+            self.disks.drop(disk)
+
+    @property
+    def short(self) -> bool:
+        """Is there something that could be made ahead of need?"""
+        return self.disks is not None and self.disks.short
+
+    def restock(self) -> None:
+        """Make one thing ahead of need. A failure is left to whoever will need it, and told there."""
+        if self.disks is not None and self.disks.short:
+            self.disks.restock()
+
+    def close(self) -> None:
+        while self.stacks:
+            self._take_down(self.stacks.popitem()[1])
+        if self.disks is not None:
+            self.disks.close()
+
+    # -- details
+
+    def _mount_stack(self, layers: Sequence[str]) -> Path:
+        self._count += 1
+        path = self.place / f"{self._count:08x}"
+        path.mkdir(parents=True)
+        try:
+            lower = ":".join(escaped(layer) for layer in reversed(layers))
+            mounts.mount("overlay", str(path), "overlay", f"lowerdir={lower}")
+        except OSError:
+            os.rmdir(path)
+            raise
+        return path
+
+    def _take_down(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            mounts.unmount(str(path))
+            os.rmdir(path)
+
+
+def escaped(path: str) -> str:
+    """A directory as overlayfs reads it in a list. Source: Documentation/filesystems/overlayfs.rst."""
+    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
+
+
+def give_to(disk: Path, uid: int) -> None:
+    """An inherited /tmp, whole, to the environment that takes it over, which has a uid of its own."""
+    for directory, names, files in os.walk(disk):
+        for name in (".", *files, *(name for name in names if os.path.islink(os.path.join(directory, name)))):
+            os.lchown(os.path.join(directory, name), uid, uid)

@@ -42,6 +42,7 @@ from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import LATEST, Functions
+from lambent.store.layers import Layers
 from lambent.store.lock import DirectoryLock
 from lambent.wire.parse import Wire
 
@@ -60,6 +61,7 @@ class App:
         data = settings.data_dir
         self.database = Database(data)
         self.functions = Functions(self.database)
+        self.layers = Layers(self.database)
         self.code = CodeStore(data / "code")
         self.code.repair()
         self.logbook = Logbook(data / "logs", settings.keep_logs_mb * MB)
@@ -70,7 +72,7 @@ class App:
         listeners = [recording.listener(self.records.append)]
         self.invoker = Invoker(self.admission, self.keeper, self.clock, listeners)
         secret = download.secret(data)
-        self.control = Control(self.functions, self.code, self, self.clock, settings, secret=secret)
+        self.control = Control(self.functions, self.code, self, self.clock, settings, layers=self.layers, secret=secret)
         self.extras = Extras(
             settings,
             self.logbook,
@@ -151,6 +153,9 @@ class App:
     def changed(self, account: str, region: str, name: str) -> None:
         self.resolver.forget(account, region, name)
         self.keeper.changed(account, region, name, lambda number: self.stays(account, region, name, number))
+
+    def refuse_snapshots(self) -> str | None:
+        return self.keeper.agent.hello.isolation.no_snapshots or None if self.keeper.agent else None
 
     def refuse(self, runtime: str) -> str | None:
         return self.keeper.refuse(runtime)

@@ -1,4 +1,4 @@
-"""Names and ARNs of functions, in every form in which AWS takes them."""
+"""Names and ARNs of functions and layers, in every form in which AWS takes them."""
 
 import hashlib
 import re
@@ -15,6 +15,10 @@ _FUNCTION = re.compile(
     r"(?P<name>[a-zA-Z0-9_.-]+)"
     r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
+_LAYER = re.compile(
+    r"(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):layer:)?"
+    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<version>\d{1,18}))?"
+)
 
 
 class FunctionRef(msgspec.Struct, frozen=True):
@@ -30,6 +34,20 @@ class FunctionRef(msgspec.Struct, frozen=True):
         """The ARN, qualified only if the caller gave a qualifier."""
         bare = function_arn(self.account, self.region, self.name)
         return f"{bare}:{self.qualifier}" if self.qualifier else bare
+
+
+class LayerRef(msgspec.Struct, frozen=True):
+    """A layer as a caller named it: whose, where, which, and which version (None: none was given)."""
+
+    account: str
+    region: str
+    name: str
+    version: int | None = None
+
+    @property
+    def arn(self) -> str:
+        bare = f"arn:aws:lambda:{self.region}:{self.account}:layer:{self.name}"
+        return bare if self.version is None else f"{bare}:{self.version}"
 
 
 def function_arn(account: str, region: str, name: str) -> str:
@@ -54,6 +72,15 @@ def parse_function(text: str, qualifier: str | None, *, account: str, region: st
     if wanted and wanted != region:
         raise ResourceNotFound(f"Functions from '{wanted}' are not reachable in this region ('{region}')")
     return FunctionRef(match["account"] or account, region, match["name"], named or qualifier or None)
+
+
+def parse_layer(text: str, *, account: str, region: str) -> LayerRef | None:
+    """The layer, or layer version, that a name or an ARN means; None for what is neither, AWS's own layers included."""
+    match = _LAYER.fullmatch(text)
+    if match is None:
+        return None
+    version = int(match["version"]) if match["version"] else None
+    return LayerRef(match["account"] or account, match["region"] or region, match["name"], version)
 
 
 def runtime_version_arn(runtime: str, region: str) -> str:

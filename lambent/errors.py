@@ -10,12 +10,14 @@ LambentError
 │   ├── PreconditionFailed
 │   ├── RequestTooLarge
 │   ├── TooManyRequests             a throttle, with its Reason
+│   ├── SnapStartError              an environment could not be restored from its snapshot; the code says how
 │   ├── ServiceException            our fault
 │   └── NotImplementedYet           an operation or option that is not built yet
 ├── SettingError                    a setting that cannot be obeyed
 ├── SandboxError                    an environment could not be made, or is gone
 │   ├── AgentGone                   the node agent died or cannot be reached
-│   └── RuntimeMissing              no interpreter on this machine for that runtime
+│   ├── RuntimeMissing              no interpreter on this machine for that runtime
+│   └── SnapshotFailed              SnapStart could not initialise a version
 └── StoreError                      the data on disk cannot be used
 """
 
@@ -107,6 +109,13 @@ class TooManyRequests(AwsError):
     status = 429
 
 
+class SnapStartError(AwsError):
+    """The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."""
+
+    code = "SnapStartException"
+    status = 400
+
+
 class ServiceException(AwsError):
     """The Lambda service encountered an internal error."""
 
@@ -135,6 +144,10 @@ class AgentGone(SandboxError):
 
 class RuntimeMissing(SandboxError):
     """No interpreter for this runtime is installed on this machine."""
+
+
+class SnapshotFailed(SandboxError):
+    """An error occurred during function initialization."""
 
 
 class StoreError(LambentError):

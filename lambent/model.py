@@ -32,6 +32,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     application_log_level: str | None = None
     system_log_level: str | None = None
     log_group: str = ""
+    snap_start: bool = False  # a published version whose sandboxes are clones of one that was initialised at publish
     state: str = "Active"  # Pending | Active | Inactive | Failed
     state_reason: str = ""
     # Derived once, since every invocation reads them.
@@ -89,7 +90,7 @@ class RuntimeInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime that this machine can run, as the node agent found it."""
 
     name: str  # "python3.13"
-    kind: str  # python | node | provided
+    kind: str  # python | node | ruby | java | provided
     executable: str  # path on the host; "" for provided
     prefix: str = ""  # installation prefix on the host, mounted at /var/lang; "" when it lies under /usr
     version: str = ""  # "3.13.0"
@@ -105,6 +106,7 @@ class Isolation(msgspec.Struct, frozen=True, kw_only=True):
     seccomp: bool = False
     own_uid: bool = False
     warnings: tuple[str, ...] = ()  # one sentence for each thing that is weaker than full
+    no_snapshots: str = "it is not built yet"  # why SnapStart is not possible here; "" where it is
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):

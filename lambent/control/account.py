@@ -8,6 +8,7 @@ from lambent.wire.parse import Call
 
 async def get_account_settings(control: Control, call: Call) -> Document:
     functions, code_bytes = control.functions.totals(call.account, call.region)
+    code_bytes += control.layers.code_bytes(call.account, call.region)
     settings = control.settings
     return {
         "AccountLimit": {

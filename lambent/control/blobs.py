@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from typing import Any
 
 from lambent.store.code import CodeStore, StoredCode
-from lambent.store.functions import Functions
 
 GRACE_S = 10  # beyond a function's own time-out, before the code of running calls may go
 
@@ -14,19 +13,19 @@ GRACE_S = 10  # beyond a function's own time-out, before the code of running cal
 class CodeKeeper:
     """Stores packages and removes those that no version refers to any more.
 
-    Mutable: `_storing`, how many callers have stored a package whose row is not written yet, and `_doubtful`, digests
-    that may be garbage. The one rule: packages are removed only under `_gate`, while `_storing` is 0, and after asking
-    the database; so a package that is about to be referred to cannot be taken for garbage.
+    Mutable: `_storing`, how many callers have stored or found a package whose row is not written yet, and `_doubtful`,
+    digests that may be garbage. The one rule: packages are removed only under `_gate`, while `_storing` is 0, and after
+    asking the database; so a package that is about to be referred to cannot be taken for garbage.
     """
 
     def __init__(
         self,
-        functions: Functions,
+        in_use: Callable[[], set[str]],
         code: CodeStore,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._functions = functions
+        self._in_use = in_use
         self._code = code
         self._spawn = spawn
         self._sleep = sleep
@@ -37,12 +36,18 @@ class CodeKeeper:
     @contextlib.asynccontextmanager
     async def storing(self, package: bytes) -> AsyncIterator[StoredCode]:
         """Store a package and keep it safe until the block ends, by when a row should refer to it."""
-        async with self._gate:
-            self._storing += 1
-        try:
+        async with self.holding():
             stored = await self._code.add(package)
             self._doubtful.add(stored.digest)  # the block may fail, or be a dry run
             yield stored
+
+    @contextlib.asynccontextmanager
+    async def holding(self) -> AsyncIterator[None]:
+        """Nothing is removed until the block ends: what is looked up in it may be referred to in it."""
+        async with self._gate:
+            self._storing += 1
+        try:
+            yield
         finally:
             self._storing -= 1
             if self._doubtful and not self._storing:
@@ -66,7 +71,7 @@ class CodeKeeper:
         async with self._gate:
             if self._storing:
                 return  # the last one to finish comes here again
-            garbage = self._doubtful - self._functions.all_digests()
+            garbage = self._doubtful - self._in_use()
             self._doubtful.clear()
             for digest in garbage:
                 await asyncio.to_thread(self._code.remove, digest)

@@ -9,7 +9,10 @@ class Capacity(Protocol):
     """The engine, as seen from the control plane."""
 
     async def prepare(self, version: Version) -> None:
-        """Make the machine ready to run `version` quickly. Raises SandboxError, which makes the deployment Failed."""
+        """Make the machine ready to run `version` quickly; with SnapStart, initialise it.
+
+        Raises SandboxError, which makes the deployment Failed.
+        """
         ...
 
     def changed(self, account: str, region: str, name: str) -> None:
@@ -17,6 +20,10 @@ class Capacity(Protocol):
 
         Not called when a deployment ends: versions that are not Active must not be remembered in the first place.
         """
+        ...
+
+    def refuse_snapshots(self) -> str | None:
+        """A sentence that says why this machine cannot do SnapStart, or None."""
         ...
 
     def refuse(self, runtime: str) -> str | None:

@@ -16,6 +16,7 @@ from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.functions import Functions
+from lambent.store.layers import Layers
 
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # the kernel's word -> AWS's
 
@@ -35,12 +36,14 @@ class Control:
         clock: Clock,
         settings: Settings,
         *,
+        layers: Layers,
         runtimes: RuntimeTable = TABLE,
         secret: bytes = b"",  # signs download links; empty: links die with this process
         architecture: str = "",  # empty: this machine's
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.functions = functions
+        self.layers = layers
         self.code = code
         self.capacity = capacity
         self.clock = clock
@@ -48,7 +51,7 @@ class Control:
         self.runtimes = runtimes
         self.secret = secret or secrets.token_bytes(32)
         self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
-        self.blobs = CodeKeeper(functions, code, self.spawn, sleep)
+        self.blobs = CodeKeeper(self._digests, code, self.spawn, sleep)
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -84,6 +87,10 @@ class Control:
         """Now, as LastModified shows it: 2026-01-31T12:00:00.000+0000."""
         now = self._now()
         return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+0000"
+
+    def _digests(self) -> set[str]:
+        """All code that is still referred to."""
+        return self.functions.all_digests() | self.layers.all_digests()
 
     def _now(self) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(self.clock.epoch(), datetime.UTC)

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from lambent.arns import FunctionRef
-from lambent.control import deployment, documents, lookup, options, rules, versions
+from lambent.control import deployment, documents, function_layers, lookup, options, rules, snapstart, versions
 from lambent.control.control import Control, new_revision
 from lambent.control.logging_config import logging_config
 from lambent.errors import ResourceConflict, ResourceNotFound
@@ -22,7 +22,9 @@ async def create_function(control: Control, call: Call) -> Document:
     _refuse_existing(control, ref)
     rules.check_quota(control, ref.account, ref.region, len(package))
     async with control.blobs.storing(package) as code:
-        latest = deployment.pending(_latest(control, ref, asked, code))
+        layers = function_layers.choose(control, call, asked.get("Layers") or ())
+        latest = deployment.pending(layers.on(_latest(control, ref, asked, code)))
+        function_layers.check_size(control, latest)
         await control.functions.create(_function(control, ref, asked), latest)
     shown = latest
     if asked.get("Publish"):
@@ -38,10 +40,11 @@ def _check(control: Control, call: Call) -> None:
     if asked.get("PackageType", "Zip") == "Image":
         rules.refuse_images()
     rules.check_architectures(control, asked.get("Architectures") or ())
-    rules.check_settings(asked, call.region)
+    rules.check_settings(asked)
     rules.check_new_runtime(control, asked.get("Runtime"), asked.get("Handler"))
-    options.refuse_unbuilt(asked, asked["Runtime"])
+    options.refuse_unbuilt(asked)
     options.refuse_unbuilt(asked["Code"])
+    snapstart.check(control, asked)
     rules.check_tags(asked.get("Tags") or {})
 
 
@@ -90,7 +93,7 @@ def _config(control: Control, name: str, asked: dict[str, Any]) -> dict[str, Any
         "PackageType": "Zip",
         "Role": asked["Role"],
         "Runtime": asked["Runtime"],
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": snapstart.setting(asked.get("SnapStart")),
         "Timeout": asked.get("Timeout", 3),
         "TracingConfig": {"Mode": "PassThrough"},
         documents.DEPLOYMENT: str(uuid.uuid4()),

@@ -14,10 +14,19 @@ from lambent.arns import FunctionRef, function_arn
 from lambent.control import lookup
 from lambent.control.control import Control, new_revision
 from lambent.control.documents import DEPLOYMENT, as_version
-from lambent.errors import PreconditionFailed, ResourceConflict, ResourceNotFound, RuntimeMissing, SandboxError
+from lambent.errors import (
+    PreconditionFailed,
+    ResourceConflict,
+    ResourceNotFound,
+    RuntimeMissing,
+    SandboxError,
+    SnapshotFailed,
+)
 from lambent.store.functions import StoredVersion
 
 CREATING = "The function is being created."  # AWS says so of updates too
+
+_CODES = ((RuntimeMissing, "InvalidRuntime"), (SnapshotFailed, "FunctionError"))  # AWS's StateReasonCode
 
 _log = logging.getLogger(__name__)
 
@@ -63,10 +72,12 @@ def succeeded(stored: StoredVersion) -> StoredVersion:
 
 def failed(stored: StoredVersion, error: Exception) -> StoredVersion:
     """A version that the engine cannot run, with the reason."""
-    code = "InvalidRuntime" if isinstance(error, RuntimeMissing) else "InternalError"
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), "InternalError")
     reason = error.message if isinstance(error, SandboxError) else "An internal error occurred while deploying."
     if stored.state == "Pending":
-        return replace(stored, revision=new_revision(), state="Failed", state_reason=reason, state_reason_code=code)
+        stored = replace(stored, state="Failed", state_reason=reason, state_reason_code=code)
+        if not isinstance(error, SnapshotFailed):
+            return replace(stored, revision=new_revision())
     return replace(
         stored,
         revision=new_revision(),

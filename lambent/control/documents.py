@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from lambent.arns import function_arn
+from lambent.control import snapstart
 from lambent.model import Document, Version
-from lambent.store.functions import StoredVersion
+from lambent.store.functions import LATEST, StoredVersion
 
 # Members of the stored configuration that no client sees.
 DEPLOYMENT = "_Deployment"  # UUID of the last change of code or configuration: what sandboxes are shared by
@@ -35,7 +36,9 @@ def summary(stored: StoredVersion, *, qualifier: str | None = None) -> Document:
     """The FunctionConfiguration of the List operations, which leave out the states and the runtime's version."""
     arn = function_arn(stored.account, stored.region, stored.name)
     shown = {name: value for name, value in stored.config.items() if not name.startswith("_")}
+    published = stored.version != LATEST
     return shown | {
+        "SnapStart": snapstart.shown(stored.config, published=published, state=stored.state),
         "FunctionName": stored.name,
         "FunctionArn": f"{arn}:{qualifier}" if qualifier else arn,
         "Version": stored.version,
@@ -86,10 +89,12 @@ def as_version(stored: StoredVersion) -> Version:
         tmp_mb=config["EphemeralStorage"]["Size"],
         architecture=config["Architectures"][0],
         environment=config.get("Environment", {}).get("Variables", {}),
+        layers=stored.layer_digests,
         log_format=logging["LogFormat"],
         application_log_level=logging.get("ApplicationLogLevel"),
         system_log_level=logging.get("SystemLogLevel"),
         log_group=logging["LogGroup"],
+        snap_start=snapstart.applies(config) and stored.version != LATEST,
         state=stored.state,
         state_reason=stored.state_reason or "",
     )

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 
 from lambent.arns import FunctionRef, function_arn
-from lambent.control import documents, download, lookup
+from lambent.control import documents, lookup
 from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue, ResourceNotFound
 from lambent.model import Document
@@ -20,16 +20,10 @@ async def get_function(control: Control, call: Call) -> Document:
     stored = lookup.version(control, ref)
     answer: Document = {
         "Configuration": documents.configuration(stored, qualifier=ref.qualifier),
-        "Code": {"RepositoryType": "S3", "Location": _location(control, call, stored)},
+        "Code": {"RepositoryType": "S3", "Location": lookup.location(control, call, stored.code_digest)},
     }
     tags = control.functions.tags(ref.account, ref.region, ref.name)
     return answer | ({"Tags": tags} if tags else {})
-
-
-def _location(control: Control, call: Call, stored: StoredVersion) -> str:
-    settings = control.settings
-    host = call.request.headers.get("host") or f"{settings.host}:{settings.port}"
-    return download.make_url(host, stored.code_digest, control.secret, control.clock.epoch())
 
 
 async def get_function_configuration(control: Control, call: Call) -> Document:
@@ -117,4 +111,5 @@ def _forget(control: Control, ref: FunctionRef, gone: Sequence[StoredVersion]) -
     """The engine lets go first; the code goes when the calls that still run must have ended."""
     control.capacity.changed(ref.account, ref.region, ref.name)
     longest = max(stored.config["Timeout"] for stored in gone)
-    control.blobs.release((stored.code_digest for stored in gone), longest)
+    used = {digest for stored in gone for digest in (stored.code_digest, *stored.layer_digests)}
+    control.blobs.release(used, longest)

@@ -1,6 +1,9 @@
 """Finding what a request names, in AWS's words when it is not there."""
 
-from lambent.arns import FunctionRef, function_arn, parse_function
+from msgspec import structs
+
+from lambent.arns import FunctionRef, LayerRef, function_arn, parse_function, parse_layer
+from lambent.control import download
 from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
 from lambent.store.functions import LATEST, StoredVersion
@@ -63,6 +66,29 @@ def latest(control: Control, ref: FunctionRef) -> StoredVersion:
 
 def not_found(ref: FunctionRef) -> ResourceNotFound:
     return ResourceNotFound(f"Function not found: {ref.arn}")
+
+
+def layer(call: Call) -> LayerRef:
+    """The layer that LayerName names; the model has seen to it that it is the name or the ARN of one."""
+    ref = parse_layer(call.parameters["LayerName"], account=call.account, region=call.region)
+    if ref is None:
+        raise InvalidParameterValue(f"Invalid layer name or ARN: {call.parameters['LayerName']}")
+    return ref
+
+
+def layer_version(call: Call) -> LayerRef:
+    """The layer version that LayerName and VersionNumber name. Raises InvalidParameterValue for a number below 1."""
+    number = call.parameters["VersionNumber"]
+    if number < 1:
+        raise InvalidParameterValue("Layer Version Cannot be less than 1")
+    return structs.replace(layer(call), version=number)
+
+
+def location(control: Control, call: Call, digest: str) -> str:
+    """A link to the zip of `digest`, on the endpoint that the caller reached."""
+    settings = control.settings
+    host = call.request.headers.get("host") or f"{settings.host}:{settings.port}"
+    return download.make_url(host, digest, control.secret, control.clock.epoch())
 
 
 def _is_number(qualifier: str) -> bool:

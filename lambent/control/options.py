@@ -3,10 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambent.errors import InvalidParameterValue, NotImplementedYet
-
-_SNAPSTART_NOT_FOR = ("python3.8", "python3.9", "python3.10", "python3.11", "java8", "java8.al2", "dotnet6")
-_SNAPSTART_KINDS = ("python3", "java", "dotnet")
+from lambent.errors import NotImplementedYet
 
 
 def _has_vpc(value: Mapping[str, Any]) -> bool:
@@ -28,23 +25,14 @@ _ASKS: dict[str, Callable[[Any], bool]] = {
     "RuntimeConfig": bool,
     "AcceleratorConfig": lambda value: True,
     "PublishTo": bool,
-    "SnapStart": lambda value: value.get("ApplyOn", "None") != "None",
     "SourceKMSKeyArn": bool,
 }
 
 
-def refuse_unbuilt(parameters: Mapping[str, Any], runtime: str = "") -> None:
+def refuse_unbuilt(parameters: Mapping[str, Any]) -> None:
     """Raise NotImplementedYet for the first option that Lambent would not obey."""
     for option, asks in _ASKS.items():
         value = parameters.get(option)
         if value is None or not asks(value):
             continue
-        if option == "SnapStart":
-            _check_snapstart(runtime)
         raise NotImplementedYet(f"Lambent does not support {option} yet. Remove it from the request and try again.")
-
-
-def _check_snapstart(runtime: str) -> None:
-    """AWS's refusal comes first: it will still be there when SnapStart is built."""
-    if runtime and (runtime in _SNAPSTART_NOT_FOR or not runtime.startswith(_SNAPSTART_KINDS)):
-        raise InvalidParameterValue(f"{runtime} is not supported for SnapStart enabled functions.")

@@ -6,6 +6,19 @@ from lambent.control.account import get_account_settings
 from lambent.control.control import Control
 from lambent.control.create import create_function
 from lambent.control.functions import delete_function, get_function, get_function_configuration, list_functions
+from lambent.control.layer_grants import (
+    add_layer_version_permission,
+    get_layer_version_policy,
+    remove_layer_version_permission,
+)
+from lambent.control.layers import (
+    delete_layer_version,
+    get_layer_version,
+    get_layer_version_by_arn,
+    list_layer_versions,
+    list_layers,
+    publish_layer_version,
+)
 from lambent.control.tags import list_tags, tag_resource, untag_resource
 from lambent.control.updates import update_function_code, update_function_configuration
 from lambent.control.versions import list_versions_by_function, publish_version
@@ -16,15 +29,24 @@ from lambent.wire.parse import Call
 Handler = Callable[[Control, Call], Awaitable[Document]]
 
 operations: dict[str, Handler] = {
+    "AddLayerVersionPermission": add_layer_version_permission,
     "CreateFunction": create_function,
     "DeleteFunction": delete_function,
+    "DeleteLayerVersion": delete_layer_version,
     "GetAccountSettings": get_account_settings,
     "GetFunction": get_function,
     "GetFunctionConfiguration": get_function_configuration,
+    "GetLayerVersion": get_layer_version,
+    "GetLayerVersionByArn": get_layer_version_by_arn,
+    "GetLayerVersionPolicy": get_layer_version_policy,
     "ListFunctions": list_functions,
+    "ListLayerVersions": list_layer_versions,
+    "ListLayers": list_layers,
     "ListTags": list_tags,
     "ListVersionsByFunction": list_versions_by_function,
+    "PublishLayerVersion": publish_layer_version,
     "PublishVersion": publish_version,
+    "RemoveLayerVersionPermission": remove_layer_version_permission,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateFunctionCode": update_function_code,

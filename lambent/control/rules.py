@@ -21,18 +21,16 @@ REQUEST_BYTES = 70_167_211
 ZIPPED_BYTES = 52_428_800
 UNZIPPED_BYTES = 262_144_000
 MOST_TAGS = 50
-MOST_LAYERS = 5
 
 _CANNOT_CONFIGURE = (
     "Lambda was unable to configure your environment variables because the environment variables you have provided "
 )
 
 
-def check_settings(parameters: Mapping[str, Any], region: str) -> None:
+def check_settings(parameters: Mapping[str, Any]) -> None:
     """Everything that CreateFunction and UpdateFunctionConfiguration check alike."""
     check_environment((parameters.get("Environment") or {}).get("Variables") or {})
     check_sizes(parameters)
-    check_layers(parameters.get("Layers") or (), region)
 
 
 def check_environment(variables: Mapping[str, str]) -> None:
@@ -66,18 +64,6 @@ def check_sizes(parameters: Mapping[str, Any]) -> None:
             "'EphemeralStorage.Size' value failed to satisfy constraint: Member must have value less than or equal to "
             f"{MOST_TMP_MB}"
         )
-
-
-def check_layers(layers: Sequence[str], region: str) -> None:
-    """No layer can be published yet, so none exists."""
-    if len(layers) > MOST_LAYERS:
-        raise InvalidParameterValue(f"Cannot reference more than {MOST_LAYERS} layers.")
-    for arn in layers:
-        if arn.split(":")[3] not in (region, ""):
-            raise InvalidParameterValue(
-                f"Layers are not in the same region as the function. Layers are expected to be in region {region}."
-            )
-        raise InvalidParameterValue(f"Layer version {arn} does not exist.")
 
 
 def check_architectures(control: Control, architectures: Sequence[str]) -> None:
@@ -124,8 +110,9 @@ def check_request_size(body: bytes, operation: str) -> None:
 
 
 def check_quota(control: Control, account: str, region: str, new_bytes: int) -> None:
-    """Code storage of all versions of all functions of an account in a region."""
+    """Code storage of all versions of all functions and layers of an account in a region."""
     _, used = control.functions.totals(account, region)
+    used += control.layers.code_bytes(account, region)
     if used + new_bytes > control.settings.code_storage_mb * 1024 * 1024:
         raise AwsError("Code storage limit exceeded.", code="CodeStorageExceededException", status=400)
 
@@ -142,9 +129,13 @@ def package_of(code: Mapping[str, Any]) -> bytes:
         raise NotImplementedYet("Lambent does not support code from S3 yet. Send the zip in the request as ZipFile.")
     if package is None:
         raise InvalidParameterValue("Please provide a source for function code.")
+    check_zipped(package)
+    return package
+
+
+def check_zipped(package: bytes) -> None:
     if len(package) > ZIPPED_BYTES:
         raise _entity_too_large(f"Zipped size must be smaller than {ZIPPED_BYTES} bytes")
-    return package
 
 
 def refuse_images() -> NoReturn:

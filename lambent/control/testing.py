@@ -15,6 +15,7 @@ class MemoryCapacity:
     def __init__(self, refusals: Mapping[str, str] | None = None) -> None:
         self.refusals = dict(refusals or {})
         self.failure: Exception | None = None
+        self.no_snapshots: str | None = None  # why SnapStart is not possible
         self.prepared: list[Version] = []
         self.changes: list[tuple[str, str, str]] = []
         self._open = asyncio.Event()
@@ -34,6 +35,9 @@ class MemoryCapacity:
 
     def changed(self, account: str, region: str, name: str) -> None:
         self.changes.append((account, region, name))
+
+    def refuse_snapshots(self) -> str | None:
+        return self.no_snapshots
 
     def refuse(self, runtime: str) -> str | None:
         return self.refusals.get(runtime)

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.control import deployment, documents, lookup, options, rules, versions
+from lambent.control import deployment, documents, function_layers, lookup, options, rules, snapstart, versions
 from lambent.control.control import Control
 from lambent.control.logging_config import logging_config
 from lambent.errors import InvalidParameterValue
@@ -49,13 +49,14 @@ def _check_code(control: Control, asked: dict[str, Any], current: StoredVersion)
 
 def _with_code(control: Control, found: StoredVersion, code: StoredCode, asked: dict[str, Any]) -> StoredVersion:
     architectures = list(asked.get("Architectures") or found.config["Architectures"])
-    return replace(
+    changed = replace(
         found,
         code_digest=code.digest,
         code_size=code.size,
         config=found.config | {"Architectures": architectures},
         last_modified=control.timestamp(),
     )
+    return function_layers.check_size(control, changed)
 
 
 async def update_function_configuration(control: Control, call: Call) -> Document:
@@ -63,21 +64,30 @@ async def update_function_configuration(control: Control, call: Call) -> Documen
     ref = lookup.unqualified(call)
     current = lookup.latest(control, ref)
     deployment.check_revision(current, asked.get("RevisionId"))
-    rules.check_settings(asked, ref.region)
+    rules.check_settings(asked)
     rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
-    options.refuse_unbuilt(asked, asked.get("Runtime") or current.config["Runtime"])
-    _, after = await deployment.change_latest(
-        control, ref, asked.get("RevisionId"), lambda found: _with_configuration(control, found, asked)
-    )
+    options.refuse_unbuilt(asked)
+    snapstart.check(control, _with_configuration(control, current, asked).config)
+    async with control.blobs.holding():
+        layers = None if asked.get("Layers") is None else function_layers.choose(control, call, asked["Layers"])
+        before, after = await deployment.change_latest(
+            control, ref, asked.get("RevisionId"), lambda found: _with_configuration(control, found, asked, layers)
+        )
+    control.blobs.release(before.layer_digests, before.config["Timeout"])
     return documents.configuration(after)
 
 
-def _with_configuration(control: Control, found: StoredVersion, asked: dict[str, Any]) -> StoredVersion:
+def _with_configuration(
+    control: Control, found: StoredVersion, asked: dict[str, Any], layers: function_layers.Chosen | None = None
+) -> StoredVersion:
     config = found.config | {name: asked[name] for name in _PLAIN if asked.get(name) is not None}
     if asked.get("Environment") is not None:
         config["Environment"] = {"Variables": dict(asked["Environment"].get("Variables") or {})}
     if asked.get("EphemeralStorage") is not None:
         config["EphemeralStorage"] = {"Size": asked["EphemeralStorage"]["Size"]}
+    if asked.get("SnapStart") is not None:
+        config["SnapStart"] = snapstart.setting(asked["SnapStart"], found.config.get("SnapStart"))
     if asked.get("LoggingConfig") is not None:
         config["LoggingConfig"] = logging_config(found.name, asked["LoggingConfig"], found.config["LoggingConfig"])
-    return replace(found, config=config, last_modified=control.timestamp())
+    changed = replace(found, config=config, last_modified=control.timestamp())
+    return function_layers.check_size(control, layers.on(changed)) if layers else changed

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from lambent.control import deployment, documents, functions, lookup, options, rules
+from lambent.control import deployment, documents, functions, lookup, options, rules, snapstart
 from lambent.control.control import Control, new_revision
 from lambent.control.documents import SOURCE, fingerprint
 from lambent.errors import InvalidParameterValue, PreconditionFailed, ResourceNotFound
@@ -32,8 +32,8 @@ async def publish_snapshot(
 ) -> StoredVersion:
     """Publish `latest`, unless it was published last and has not changed since; the version that now stands for it.
 
-    With `pending` the version is still to be deployed, together with $LATEST, and its deployment is started. Raises
-    PreconditionFailed if $LATEST is not what `latest` says any more.
+    With `pending` the version is still to be deployed, together with $LATEST, and its deployment is started; that of a
+    version with SnapStart always is. Raises PreconditionFailed if $LATEST is not what `latest` says any more.
     """
     async with control.turn(latest.account, latest.region, latest.name):
         source = fingerprint(latest)
@@ -41,11 +41,11 @@ async def publish_snapshot(
         if same is not None:
             return same
         rules.check_quota(control, latest.account, latest.region, latest.code_size)
-        snapshot = _snapshot(latest, source, description, pending)
+        snapshot = _snapshot(latest, source, description, pending or snapstart.applies(latest.config))
         published = await control.functions.publish(snapshot, None if pending else latest.revision)
-        if pending:
+        if not deployment.is_settled(published):
             deployment.begin(control, published)
-        else:
+        if not pending:
             await _move_revision(control, latest)
         return published
 
@@ -57,7 +57,7 @@ def _snapshot(latest: StoredVersion, source: str, description: str | None, pendi
 
 
 def _published_from(control: Control, latest: StoredVersion, source: str) -> StoredVersion | None:
-    """The version published last, if it was published from the same code and configuration and is still there."""
+    """The version published last, if it was published from the same code and configuration and is still of use."""
     function = control.functions.get(latest.account, latest.region, latest.name)
     if not function.last_version:
         return None
@@ -65,7 +65,7 @@ def _published_from(control: Control, latest: StoredVersion, source: str) -> Sto
         last = control.functions.get_version(latest.account, latest.region, latest.name, str(function.last_version))
     except ResourceNotFound:
         return None
-    return last if last.config.get(SOURCE) == source else None
+    return last if last.config.get(SOURCE) == source and last.state != "Failed" else None
 
 
 async def _move_revision(control: Control, latest: StoredVersion) -> None:

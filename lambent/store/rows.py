@@ -32,6 +32,7 @@ class StoredVersion(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, Any]  # FunctionConfiguration members in AWS's names; must be JSON
     code_digest: str  # hex SHA-256 of the zip
     code_size: int  # bytes of the zip
+    layer_digests: tuple[str, ...] = ()  # code of its layers, in order; kept even if the layer is deleted
     state: str = "Active"
     state_reason: str | None = None
     state_reason_code: str | None = None
@@ -58,6 +59,7 @@ def version_columns(version: StoredVersion) -> dict[str, Any]:
     columns = msgspec.structs.asdict(version)
     columns["number"] = number_of(columns.pop("version"))
     columns["config"] = msgspec.json.encode(version.config).decode()
+    columns["layer_digests"] = msgspec.json.encode(version.layer_digests).decode()
     return columns
 
 
@@ -67,4 +69,5 @@ def version_from(row: Row) -> StoredVersion:
     number = columns.pop("number")
     columns["version"] = str(number) if number else LATEST
     columns["config"] = msgspec.json.decode(columns["config"])
+    columns["layer_digests"] = tuple(msgspec.json.decode(columns["layer_digests"]))
     return StoredVersion(**columns)

@@ -22,6 +22,7 @@ from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import Functions
+from lambent.store.layers import Layers
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Wire
 
@@ -59,7 +60,9 @@ class Endpoint:
         settings = Settings(data=str(self.directory))
         database = Database(self.directory)
         code = CodeStore(self.directory / "code")
-        self.control = Control(Functions(database), code, MemoryCapacity(), RealClock(), settings)
+        self.control = Control(
+            Functions(database), code, MemoryCapacity(), RealClock(), settings, layers=Layers(database)
+        )
         self.wire = Wire(settings)
         await deployment.resume(self.control)
         server = await serve(self._answer, "127.0.0.1", 0, limits=HttpLimits(body=settings.body_limit_mb * 2**20))

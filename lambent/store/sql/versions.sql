@@ -1,10 +1,10 @@
 -- name: version_add -- a new version
 INSERT INTO function_versions (
-    account, region, name, number, revision, config, code_digest, code_size, state, state_reason, state_reason_code,
-    last_update_status, last_update_status_reason, last_update_status_reason_code, last_modified
+    account, region, name, number, revision, config, code_digest, code_size, layer_digests, state, state_reason,
+    state_reason_code, last_update_status, last_update_status_reason, last_update_status_reason_code, last_modified
 ) VALUES (
-    :account, :region, :name, :number, :revision, :config, :code_digest, :code_size, :state, :state_reason,
-    :state_reason_code, :last_update_status, :last_update_status_reason, :last_update_status_reason_code,
+    :account, :region, :name, :number, :revision, :config, :code_digest, :code_size, :layer_digests, :state,
+    :state_reason, :state_reason_code, :last_update_status, :last_update_status_reason, :last_update_status_reason_code,
     :last_modified
 );
 
@@ -14,7 +14,8 @@ WHERE account = :account AND region = :region AND name = :name AND number = :num
 
 -- name: version_update -- everything of a version, provided that it is still at the revision expected (null: at any)
 UPDATE function_versions SET
-    revision = :revision, config = :config, code_digest = :code_digest, code_size = :code_size, state = :state,
+    revision = :revision, config = :config, code_digest = :code_digest, code_size = :code_size,
+    layer_digests = :layer_digests, state = :state,
     state_reason = :state_reason, state_reason_code = :state_reason_code, last_update_status = :last_update_status,
     last_update_status_reason = :last_update_status_reason,
     last_update_status_reason_code = :last_update_status_reason_code, last_modified = :last_modified

@@ -10,6 +10,7 @@ from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import Functions
+from lambent.store.layers import Layers
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ async def control(database, capacity, clock, waits, tmp_path):
         capacity,
         clock,
         Settings(data=str(tmp_path), region=REGION),
+        layers=Layers(database),
         secret=b"a key for tests",
         architecture="x86_64",
         sleep=sleep,

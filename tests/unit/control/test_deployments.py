@@ -113,6 +113,7 @@ async def restarted(control, clock):
         MemoryCapacity(),
         clock,
         control.settings,
+        layers=control.layers,
         architecture="x86_64",
         sleep=asyncio.sleep,
     )

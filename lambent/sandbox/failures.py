@@ -36,14 +36,14 @@ def exited(request_id: str, wait_status: int | None, *, out_of_memory: bool) -> 
     if wait_status is None or wait_status == 0:
         text = "Runtime exited without providing a reason"
     elif os.WIFSIGNALED(wait_status):
-        text = f"Runtime exited with error: signal: {_signal_name(os.WTERMSIG(wait_status))}"
+        text = f"Runtime exited with error: signal: {signal_name(os.WTERMSIG(wait_status))}"
     else:
         text = f"Runtime exited with error: exit status {os.WEXITSTATUS(wait_status)}"
     return _failure("Runtime.ExitError", "failure", request_id, text)
 
 
-def too_large(size: int) -> Failure:
-    message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+def too_large(size: int, limit: int = RESPONSE_LIMIT) -> Failure:
+    message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({limit} bytes)."
     error_type = "Function.ResponseSizeTooLarge"
     return Failure(error_type, "error", _json({"errorType": error_type, "errorMessage": message}))
 
@@ -55,7 +55,7 @@ def init_failed(request_id: str, error_type: str, body: bytes | None) -> Failure
     return Failure(error_type, "error", body)
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
     """As Go's os/exec prints them, since AWS's platform is written in it."""
     return {
         1: "hangup", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trace/breakpoint trap", 6: "aborted",

@@ -48,7 +48,9 @@ def choose(control: Control, call: Call, arns: Sequence[str]) -> Chosen:
             )
     layers = list(chosen.values())
     shown = [{"Arn": layer.version_arn, "CodeSize": layer.code_size} for layer in layers]
-    return Chosen(shown, tuple(layer.code_digest for layer in layers))
+    # Of two with the same contents the earlier would be hidden whole, and the kernel refuses to stack them.
+    last = dict.fromkeys(layer.code_digest for layer in reversed(layers))
+    return Chosen(shown, tuple(reversed(last)))
 
 
 def _find(control: Control, call: Call, arn: str) -> StoredLayer:

@@ -52,6 +52,15 @@ async def test_the_engine_gets_the_digests_in_order_and_a_new_deployment_for_eve
     assert after.revision != before.revision
 
 
+async def test_of_two_layers_with_the_same_contents_only_the_later_is_attached(client):
+    arns = [await publish(client, "a"), await publish(client, "b", "y = 22"), await publish(client, "c")]
+    created = await client.create(Layers=arns)
+    assert [each["Arn"] for each in created["Layers"]] == arns
+    layers = client.control.layers
+    digests = [layers.get(ACCOUNT, REGION, name, 1).code_digest for name in ("b", "c")]
+    assert list(as_version(stored(client)).layers) == digests
+
+
 async def test_an_empty_list_takes_layers_away_and_none_leaves_them(client):
     await client.create(Layers=[await publish(client)])
     assert "Layers" in await configured(client, Timeout=5)

@@ -1,9 +1,9 @@
 """The seccomp filter of every sandbox: a BPF program that refuses what no function needs and escapes are made of.
 
 A deny list, since functions bring arbitrary binaries: what could change namespaces, mounts, the kernel, or other
-processes answers EPERM, clone3 answers ENOSYS so that libc falls back to clone, whose flags can be looked at. Calls that
-are newer than this file answer ENOSYS too: a deny list cannot know them, and every libc can do without. Sockets have an
-allow list: most of the kernel's families are not kept apart by network namespaces, or are seldom used and often broken.
+processes answers EPERM, clone3 answers ENOSYS so that libc falls back to clone, whose flags can be looked at. Calls
+that are newer than this file answer ENOSYS too: a deny list cannot know them, and every libc can do without. Sockets
+have an allow list: most families are not kept apart by network namespaces, or are seldom used and often broken.
 Source: seccomp(2); the kernel's syscall tables; the idea of which calls, from Docker's documented default profile.
 """
 
@@ -15,7 +15,6 @@ _LD_W, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NR, _ARCH, _ARG0, _ARG2 = 0, 4, 16, 32  # offsets in struct seccomp_data; the lower halves of the arguments
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEW{USER,PID,NET,UTS,IPC,CGROUP,NS,TIME}
-_X32 = 0x40000000
 _NEWEST = 462  # mseal, Linux 6.10
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 _AF_NETLINK, _NETLINK_ROUTE = 16, 0  # what getifaddrs asks; the other protocols configure the kernel
@@ -111,12 +110,16 @@ def _jump(code: int, value: int, yes: int, no: int) -> bytes:
     return struct.pack("HBBI", code, yes, no, value)
 
 
+def _answer(number: int) -> bytes:
+    return _statement(_RET, _ERRNO | number)
+
+
 def _only_with(number: int, rule: tuple[int, int] | None, *, otherwise_refused: bool = True) -> list[bytes]:
     """Let a call pass that has this value in this argument, or refuse it; without a rule it passes in any case."""
     if rule is None:
         return [_jump(_JEQ, number, 0, 1), _statement(_RET, _ALLOW)]
     argument, value = rule
-    end = _statement(_RET, _ERRNO | errno.EPERM) if otherwise_refused else _statement(_LD_W, _NR)
+    end = _answer(errno.EPERM) if otherwise_refused else _statement(_LD_W, _NR)
     return [
         _jump(_JEQ, number, 0, 4),
         _statement(_LD_W, _ARG0 + 8 * argument),
@@ -126,12 +129,11 @@ def _only_with(number: int, rule: tuple[int, int] | None, *, otherwise_refused: 
     ]
 
 
-def _answer(number: int) -> bytes:
-    return _statement(_RET, _ERRNO | number)
+def program(machine: str = "", *, template: bool = False) -> bytes:
+    """The filter as an array of struct sock_filter, for `machine` (default: this one); empty if it is unknown.
 
-
-def program(machine: str = "") -> bytes:
-    """The filter as an array of struct sock_filter, for `machine` (default: this one); empty if it is unknown."""
+    A `template` may do what making clones of itself needs besides; its clones get the whole filter on top.
+    """
     machine = machine or platform.machine()
     if machine not in _AUDIT_ARCH:
         return b""
@@ -147,7 +149,7 @@ def program(machine: str = "") -> bytes:
         _jump(_JEQ, _CLONE3, 0, 1),
         _answer(errno.ENOSYS),
     ]
-    body: list[bytes] = []
+    body = _for_template(column) if template else []
     for numbers in DENIED.values():
         if numbers[column] >= 0:
             body += [_jump(_JEQ, numbers[column], 0, 1), _answer(errno.EPERM)]
@@ -156,6 +158,12 @@ def program(machine: str = "") -> bytes:
     body += _when(_PERSONALITY[column], _judge_flags(_WEAKER, but=_ASK))
     body += _when(_CLONE[column], _judge_flags(_NEW_NAMESPACES))
     return b"".join([*head, *body, _statement(_RET, _ALLOW)])
+
+
+def _for_template(column: int) -> list[bytes]:
+    rules = [_only_with(DENIED[name][column], rule) for name, rule in _TEMPLATE.items()]
+    rules.append(_only_with(_CLONE[column], (0, _CLONE_FLAGS), otherwise_refused=False))
+    return [each for rule in rules for each in rule]
 
 
 def _when(number: int, block: list[bytes]) -> list[bytes]:

@@ -35,11 +35,12 @@ MACHINES = ("x86_64", "aarch64")
 
 
 def judge(
-    machine: str, number: int, argument: int = 0, arch: int | None = None, *, fourth: int = 0, template: bool = False
-) -> int:
-    """What the filter of `machine` returns for a system call with this first argument, and this fourth one."""
+    machine: str, number: int, argument: int = 0, third: int = 0, *, fourth: int = 0, arch: int | None = None,
+    template: bool = False,
+) -> int:  # fmt: skip
+    """What the filter of `machine` returns for a system call with this first argument, third and fourth."""
     program = list(struct.iter_unpack("HBBI", seccomp.program(machine, template=template)))
-    data = struct.pack("<iIQ6Q", number, arch or ARCH[machine], 0, argument, 0, 0, fourth, 0, 0)
+    data = struct.pack("<iIQ6Q", number, arch or ARCH[machine], 0, argument, 0, third, fourth, 0, 0)
     at, accumulator = 0, 0
     while True:
         code, yes, no, value = program[at]

@@ -13,7 +13,7 @@ from typing import Protocol
 PERIOD_US = 100_000  # accurate to 0.5 % (sandbox.md); shorter periods throttle small functions in odd ways
 MB_PER_CPU = 1_769
 PIDS_MAX = 1_024
-_RUN = "run"  # version 2: the group inside a sandbox's in which everything but pid 1 is
+_RUN = "run"  # in the unified hierarchy: the group inside a sandbox's own in which everything but pid 1 is
 
 
 def cpu_quota_us(memory_mb: int) -> int:
@@ -107,10 +107,12 @@ class CgroupsV1:
     def make(self, name: str) -> None:
         for root in self._everywhere():
             os.mkdir(root / name)
+        if self._freezes:
+            os.mkdir(self._unified / name / _RUN)
         _write(self._roots["pids"] / name / "pids.max", PIDS_MAX)
 
     def attach(self, name: str, pid: int) -> None:
-        for root in self._distinct:
+        for root in self._everywhere():
             _write(root / name / "cgroup.procs", pid)
 
     def limit_memory(self, name: str, megabytes: int) -> None:
@@ -131,12 +133,13 @@ class CgroupsV1:
         ]
 
     def freezer(self, name: str, pid: int) -> int | None:
-        return _frozen_by(self._unified / name, pid) if self._freezes else None
+        return _frozen_by(self._unified / name / _RUN, pid) if self._freezes else None
 
     def oom_kills(self, name: str) -> int:
         return _field(self._roots["memory"] / name / "memory.oom_control", "oom_kill")
 
     def remove(self, name: str) -> bool:
+        _rmdir(self._unified / name / _RUN)
         gone = [_rmdir(root / name) for root in self._everywhere()]  # each must be tried
         return all(gone)
 
@@ -144,8 +147,8 @@ class CgroupsV1:
         return sorted({entry.name for root in self._everywhere() for entry in root.iterdir() if entry.is_dir()})
 
     def kill(self, name: str) -> None:
-        for root in self._everywhere():
-            _kill_all(_pids(root / name / "cgroup.procs"))
+        for group in (*(root / name for root in self._everywhere()), self._unified / name / _RUN):
+            _kill_all(_pids(group / "cgroup.procs"))
 
     def discard(self) -> None:
         for root in self._everywhere():

@@ -5,6 +5,7 @@ The agent keeps them in its own mount namespace, so that they vanish with it.
 
 import contextlib
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from lambent.sandbox import mounts
 from lambent.sandbox.protocol import Assign
 from lambent.sandbox.tmpdisks import TmpDisks
 
+DEEPEST = 500  # directories in directories of an inherited /tmp that its heir may use
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MOST_STACKS = 64  # combinations of layers that stay mounted; each is a mount that many sandboxes share
 
 
@@ -21,6 +24,8 @@ class Shelf:
     def __init__(self, place: Path, level: str) -> None:
         self.place = place / "opt"
         self.inside = level != "process"
+        for old in (place / "opt", place / "tmp"):  # of an agent that was killed: its mounts went with it
+            shutil.rmtree(old, ignore_errors=True)
         self.disks = TmpDisks(place / "tmp", loops=level == "full") if self.inside else None
         self.stacks: dict[tuple[str, ...], Path] = {}
         self._count = 0
@@ -103,7 +108,45 @@ def escaped(path: str) -> str:
 
 
 def give_to(disk: Path, uid: int) -> None:
-    """An inherited /tmp, whole, to the environment that takes it over, which has a uid of its own."""
-    for directory, names, files in os.walk(disk):
-        for name in (".", *files, *(name for name in names if os.path.islink(os.path.join(directory, name)))):
-            os.lchown(os.path.join(directory, name), uid, uid)
+    """An inherited /tmp, whole, to the environment that takes it over, which has a uid of its own.
+
+    By descriptors and never by paths: a process that is still dying may swap a directory for a link to the machine's.
+    Raises OSError.
+    """
+    levels = [_Level(os.open(disk, _DIRECTORY))]
+    try:
+        while levels:
+            below = levels[-1].give_next(uid)
+            if below is None:
+                levels.pop().close()
+            elif len(levels) < DEEPEST:  # what lies deeper was made to do harm, and is its maker's loss
+                levels.append(below)
+            else:
+                below.close()
+    finally:
+        for level in levels:
+            level.close()
+
+
+class _Level:
+    """A directory on the way down, and what of it has not been given yet."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.left = os.scandir(fd)
+
+    def give_next(self, uid: int) -> "_Level | None":
+        """Give entries away up to the next directory, which is returned; None at the end, when this one is given too."""
+        for entry in self.left:
+            if entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):  # it is gone, or no directory any more
+                    return _Level(os.open(entry.name, _DIRECTORY, dir_fd=self.fd))
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    os.chown(entry.name, uid, uid, dir_fd=self.fd, follow_symlinks=False)
+        os.fchown(self.fd, uid, uid)
+        return None
+
+    def close(self) -> None:
+        self.left.close()
+        os.close(self.fd)

@@ -29,7 +29,7 @@ _LOOP_CONFIG_SIZE = 304  # struct loop_config
 _BLOCK = 4096
 _MB = 1024 * 1024
 _INODES_PER_MB = 64
-_OWN_BLOCKS = 8  # what ext4 needs to keep track of one file that fills the disk
+_OWN_BLOCKS = 1  # the index of one file that fills the disk
 # Nothing in it outlives its sandbox: no journal, no barriers, and no thread that writes zeros in the background.
 _OPTIONS = "noinit_itable,nobarrier,errors=continue"
 

@@ -18,6 +18,7 @@ LambentError
 │   ├── AgentGone                   the node agent died or cannot be reached
 │   ├── RuntimeMissing              no interpreter on this machine for that runtime
 │   └── SnapshotFailed              SnapStart could not initialise a version
+├── ImageRefused                    a container image that cannot be taken in
 └── StoreError                      the data on disk cannot be used
 """
 
@@ -152,3 +153,7 @@ class SnapshotFailed(SandboxError):
 
 class StoreError(LambentError):
     """The data on disk cannot be used."""
+
+
+class ImageRefused(LambentError):
+    """This container image cannot be used."""

@@ -10,7 +10,9 @@ import resource
 import struct
 from pathlib import Path
 
-FRONT_END_UID = 1_879_048_190  # just below the sandboxes' (sandbox/nursery.py)
+FIRST_SANDBOX_UID = 1_879_048_192  # 0x70000000: far above any user's, inside no distribution's subordinate ranges
+SANDBOX_UIDS = 65_536
+FRONT_END_UID = FIRST_SANDBOX_UID - 2  # the one between is that of every pid 1
 _CAP_DAC_READ_SEARCH, _CAP_NET_BIND_SERVICE, _LAST_CAP = 2, 10, 40
 _PR_SET_KEEPCAPS, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 8, 24, 38, 4
 MOST_DESCRIPTORS = 1 << 18
@@ -44,7 +46,7 @@ def _own(data: Path) -> None:
     """The data directory may come from an earlier start under another uid.
 
     Root's group may pass through it: weaker isolation than full runs the agent or the functions as root without root's
-    capabilities, and they have to reach the code. `run` and `runtimes` are the agent's and stay root's: it executes what lies there.
+    capabilities, and they have to reach the code. `run` and `runtimes` stay root's: the agent executes what lies there.
     """
     wanted = (FRONT_END_UID, 0)
     found = os.stat(data)

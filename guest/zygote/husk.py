@@ -82,7 +82,7 @@ def seal(order):
         resource.setrlimit(getattr(resource, name), (soft, hard))
     if os.geteuid() == 0:
         kernel.drop_bounding_set()  # here and not in the zygote: pid 1 still has to execute with privileges
-    if order["level"] == "full":
+    if order["uid"]:
         os.setgroups([])
         os.setresgid(order["uid"], order["uid"], order["uid"])
         os.setresuid(order["uid"], order["uid"], order["uid"])
@@ -155,6 +155,7 @@ def close_but(control):
 
 def init_loop(pair, child, drop_to):
     """What init.c does, for machines without a compiler; the messages are described there."""
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     keep_house(pair, child, lambda data, mounts: attach(data[1:].split(b"\0"), mounts, drop_to))
 
 

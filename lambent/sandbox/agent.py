@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lambent.errors import LambentError, SandboxError
 from lambent.model import Isolation, RuntimeInfo
-from lambent.privileges import allow_many_descriptors
+from lambent.privileges import FIRST_SANDBOX_UID, allow_many_descriptors
 from lambent.runtimes import finder
 from lambent.sandbox import cgroups, isolation, mounts, protocol, roots
 from lambent.sandbox.nursery import Nursery
@@ -154,11 +154,14 @@ def run(path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, own
     groups = cgroups.find(instance)
     swept = cgroups.sweep(groups)
     listener = listen(path, owner)  # before a user namespace, in which the owner's uid has no name
-    enter(level, groups, tmp)
+    first_uid = enter(level, groups, tmp)
     found: dict[str, RuntimeInfo] = finder.find(os.environ, fallback)
-    described: Isolation = isolation.describe(level, groups.version, roots.init_program().exists())
+    described: Isolation = isolation.describe(
+        level, groups.version, roots.init_program().exists(), own_uid=first_uid > 0
+    )
     selector = selectors.DefaultSelector()
     nursery = Nursery(found, level, groups, tmp, selector)
+    nursery.first_uid = first_uid
     hello = protocol.Hello(described, found, os.getpid(), swept)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
@@ -171,14 +174,17 @@ def run(path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, own
         os.close(alone)
 
 
-def enter(level: str, groups: cgroups.Cgroups, tmp: Path) -> None:
-    """Go where this agent's mounts are its own."""
+def enter(level: str, groups: cgroups.Cgroups, tmp: Path) -> int:
+    """Go where this agent's mounts are its own. Returns the first uid of sandboxes there, 0 if they have none."""
+    first_uid = 0
     if level == "userns":
-        mounts.unshare_user()
+        first_uid = mounts.unshare_user()
     elif level == "full":
         mounts.unshare_mounts()
+        first_uid = FIRST_SANDBOX_UID
     if groups.version != "none" and level == "full":
         favor_dynamic_moves(tmp)
+    return first_uid
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,7 +5,8 @@
  * CONTROL_FD is a SOCK_SEQPACKET pair with the node agent. Messages from the agent:
  *   'M' linger '\0' target '\0' target '\0' ...   with one detached mount for each target (SCM_RIGHTS): attach them,
  *                                                  then give up every privilege; with linger '1' the end of the child
- *                                                  is only told, and the others in here live on until 'K'
+ *                                                  is only told, and the others in here live on until 'K'; a mount
+ *                                                  for the target / becomes the root, and those after it lie in it
  *   'K'                                            end now
  * Messages to the agent: 'm' attached, 'e' and errno as an int, 'X' and the wait status of the child as an int.
  * The agent's end closing means that the agent is gone: nothing would ever stop this sandbox, so it ends itself.
@@ -32,6 +33,7 @@
 #ifndef SYS_move_mount
 #define SYS_move_mount 429
 #endif
+#define IMAGE "/.lambent/image" /* where the root of an image is put before it becomes the root */
 #define MAX_MOUNTS 8 /* the code, /opt, /tmp and room for more */
 
 static int control, child, linger;
@@ -58,6 +60,32 @@ static int give_up_privileges(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/* The root of a container image becomes the root of everybody in here; the runtime's own is let go. What of it the
+ * image goes on seeing is bound into places that are real directories and files in every image (store/image_tree.py). */
+static int enter_image(int root)
+{
+    static const char *const kept[] = {"/proc", "/dev", "/etc/resolv.conf", "/etc/hosts"};
+    char place[64];
+    if (syscall(SYS_move_mount, root, "", AT_FDCWD, IMAGE, 4 /* MOVE_MOUNT_F_EMPTY_PATH */))
+        return -1;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        snprintf(place, sizeof(place), IMAGE "%s", kept[i]);
+        if (mount(kept[i], place, NULL, MS_BIND | MS_REC, NULL) && errno != ENOENT)
+            return -1;
+    }
+    /* With the same directory twice the old root lies on top of the new one, from where it is taken away. */
+    if (chdir(IMAGE) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH))
+        return -1;
+    return chdir("/");
+}
+
+static int attach_one(int tree, const char *target)
+{
+    if (!strcmp(target, "/"))
+        return enter_image(tree);
+    return syscall(SYS_move_mount, tree, "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */);
+}
+
 static void attach(char *text, size_t length, int *mounts, int count)
 {
     const char *target = text;
@@ -67,7 +95,7 @@ static void attach(char *text, size_t length, int *mounts, int count)
         target += strlen(target) + 1;
         if (!failed && target >= text + length)
             failed = EINVAL;
-        if (!failed && syscall(SYS_move_mount, mounts[i], "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */))
+        if (!failed && attach_one(mounts[i], target))
             failed = errno;
         close(mounts[i]);
     }
@@ -120,6 +148,7 @@ int main(int argc, char **argv)
     control = atoi(argv[1]);
     child = atoi(argv[2]);
     drop_to = atoi(argv[3]);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a function of the same user could write this memory, and speak to the agent */
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);
     sigprocmask(SIG_BLOCK, &signals, NULL);

@@ -60,7 +60,8 @@ def choose(wanted: str) -> str:
     return best if wanted == "auto" else wanted
 
 
-def describe(level: str, cgroups: str, compiled_init: bool) -> Isolation:
+def describe(level: str, cgroups: str, compiled_init: bool, *, own_uid: bool = True) -> Isolation:
+    """What is in force; `own_uid` says that each sandbox has a user of its own, which plain processes never have."""
     warnings = []
     if level == "process":
         warnings.append(
@@ -68,7 +69,8 @@ def describe(level: str, cgroups: str, compiled_init: bool) -> Isolation:
             "other processes. Run as root, or allow user namespaces, for real sandboxes."
         )
     if level == "userns":
-        warnings.append("user namespaces instead of root: all sandboxes share one uid of the machine")
+        shared = "" if own_uid else ": all sandboxes share one uid of the machine"
+        warnings.append(f"user namespaces instead of root{shared}")
     if cgroups == "none":
         warnings.append(
             "no control groups: memory and CPU limits of functions are NOT enforced, memory use is not measured"
@@ -80,6 +82,6 @@ def describe(level: str, cgroups: str, compiled_init: bool) -> Isolation:
         namespaces=NAMESPACES if level != "process" else (),
         cgroups=cgroups,
         seccomp=bool(seccomp.program()),
-        own_uid=level == "full",
+        own_uid=own_uid and level != "process",
         warnings=tuple(warnings),
     )

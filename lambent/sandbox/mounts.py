@@ -8,6 +8,8 @@ import ctypes
 import os
 import struct
 
+from lambent.privileges import FIRST_SANDBOX_UID, SANDBOX_UIDS
+
 _SYS_OPEN_TREE, _SYS_MOUNT_SETATTR = 428, 442
 _OPEN_TREE_CLONE = 1
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
@@ -15,6 +17,7 @@ _RDONLY, _NOSUID, _NODEV = 1, 2, 4
 _MS_NOSUID, _MS_NODEV, _MNT_DETACH = 2, 4, 2
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
+FIRST_INSIDE = 2  # in a user namespace made by root: 0 is root, 1 is every pid 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -63,14 +66,46 @@ def unshare_mounts() -> None:
     make_private()
 
 
-def unshare_user() -> None:
-    """Enter a user namespace in which this user is root, with mounts of its own. Needs a single-threaded process."""
+def unshare_user() -> int:
+    """Enter a user namespace in which this user is root, with mounts of its own. Needs a single-threaded process.
+
+    Returns the first of the uids inside that sandboxes may have, 0 where all must share this user's. Root must not
+    share its own: the kernel lets uid 0 of the machine write much of /proc/sys even without a capability.
+    """
     uid, gid = os.geteuid(), os.getegid()
+    helper, go = _map_writer() if uid == 0 else (0, -1)
     _check(_libc.unshare(ctypes.c_int(_CLONE_NEWUSER | _CLONE_NEWNS)), "unshare user namespace")
+    if helper:
+        os.close(go)
+        if os.waitpid(helper, 0)[1] == 0:
+            make_private()
+            return FIRST_INSIDE
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
     make_private()
+    return 0
+
+
+def _map_writer() -> tuple[int, int]:
+    """A child that stays outside, where it may map many users, and does so when the descriptor is closed."""
+    wait, go = os.pipe()
+    helper = os.fork()
+    if helper:
+        os.close(wait)
+        return helper, go
+    status = 1
+    try:
+        os.close(go)
+        os.read(wait, 1)
+        # One for root, one for every pid 1, and the rest for the runtimes.
+        text = f"0 0 1\n1 {FIRST_SANDBOX_UID - 1} {SANDBOX_UIDS + 1}\n"
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{os.getppid()}/{name}", "w") as file:
+                file.write(text)
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def make_private() -> None:

@@ -1,6 +1,5 @@
 """The node agent's husks: making them ahead of need, giving them out, and cleaning up behind them."""
 
-import array
 import contextlib
 import json
 import logging
@@ -15,6 +14,7 @@ from typing import Protocol
 
 from lambent.errors import LambentError, RuntimeMissing, SandboxError
 from lambent.model import RuntimeInfo
+from lambent.privileges import FIRST_SANDBOX_UID, SANDBOX_UIDS
 from lambent.runtimes.finder import how_to_add
 from lambent.sandbox import netns, protocol, seccomp
 from lambent.sandbox.cgroups import Cgroups, cpu_quota_us
@@ -23,8 +23,6 @@ from lambent.sandbox.zygotes import Husk, Zygote
 
 log = logging.getLogger("lambent.agent")
 
-FIRST_UID = 1_879_048_192  # 0x70000000: far above any user's, inside no distribution's subordinate ranges
-UIDS = 65_536
 AT_ONCE = 8  # husks that one zygote makes at a time: more only compete for the same cores
 MOST_FAILURES = 3
 MOST_ESTATES = 256
@@ -74,6 +72,7 @@ class Nursery:
     ) -> None:
         self.runtimes = runtimes
         self.level = level
+        self.first_uid = FIRST_SANDBOX_UID if level == "full" else 0  # 0: all sandboxes have this process's user
         self.groups = groups
         self.selector = selector
         self.staging = tmp / "root"
@@ -208,8 +207,8 @@ class Nursery:
     def order(self, brood: Brood) -> None:
         self.count += 1
         name = f"{self.count:08x}"
-        uid = FIRST_UID + self.count % UIDS if self.level == "full" else 0
-        init_uid = FIRST_UID - 1 if self.level == "full" else 0
+        uid = self.first_uid + self.count % SANDBOX_UIDS if self.first_uid else 0
+        init_uid = max(0, self.first_uid - 1)
         self.groups.make(name)
         try:
             husk = brood.zygote.order(name, uid, init_uid, self.filter)
@@ -236,9 +235,14 @@ class Nursery:
         except OSError:
             data, ancillary = b"", []
         kind, value = data[:1], struct.unpack("i", data[1:5])[0] if len(data) == 5 else 0
-        if kind == b"R":
-            self.parked(brood, husk, data[1:].decode(), ancillary)
-        elif kind in (b"m", b"e"):
+        fds = protocol.descriptors(ancillary)
+        # Each message has its time: a pid 1 that says something else is not what it should be, and ends.
+        if kind == b"R" and husk.state == "ordered":
+            self.parked(brood, husk, data[1:].decode("ascii", "replace"), fds)
+            return
+        for fd in fds:
+            os.close(fd)
+        if kind in (b"m", b"e") and husk.state in ("assigned", "waited"):
             self.attached(husk, value)
         elif kind == b"X" and husk.name in self.out and self.out[husk.name][1].linger:
             self.exited(husk, value)
@@ -251,10 +255,7 @@ class Nursery:
         husk.status = status
         tell(protocol.Exited(husk.name, status, self.groups.oom_kills(husk.name) > 0))
 
-    def parked(self, brood: Brood, husk: Husk, names: str, ancillary: list[tuple[int, int, bytes]]) -> None:
-        fds = array.array("i")
-        for _, _, packed in ancillary:
-            fds.frombytes(packed)
+    def parked(self, brood: Brood, husk: Husk, names: str, fds: list[int]) -> None:
         husk.fds.update(zip(names.split(","), fds, strict=False))
         self.open_counters(husk)
         husk.state = "ready"

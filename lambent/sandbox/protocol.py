@@ -36,6 +36,8 @@ class Assign(msgspec.Struct, frozen=True, tag="assign"):
     inherit: str = ""  # an ended husk, whose /tmp this one takes over: AWS keeps it when an environment is reset
     network: str = "host"  # what is reachable: "host" as from this machine, "none" nothing but the own loopback
     image: str = ""  # root directory of a container image
+    snapshot: bool = False  # SnapStart: the sandbox becomes a template, whose clones are kept ready once it is Started
+    template: str = ""  # SnapStart: the sandbox is to be a clone of this template
     linger: bool = False  # pid 1 outlives the runtime until Stop: extensions get their SHUTDOWN phase
 
 
@@ -162,11 +164,16 @@ def send(sock: socket.socket, message: Order | Answer, fds: list[int] | None = N
 def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     """One datagram and its descriptors, which the caller owns; empty at the end of the connection."""
     data, ancillary, _, _ = sock.recvmsg(LARGEST, socket.CMSG_SPACE(MOST_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+    return data, descriptors(ancillary)
+
+
+def descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    """Those that came with a message; the caller owns them."""
     fds = array.array("i")
     for level, kind, packed in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(packed[: len(packed) - len(packed) % fds.itemsize])
-    return data, list(fds)
+    return list(fds)
 
 
 def order(data: bytes) -> Any:

@@ -39,8 +39,11 @@ class Shelf:
         try:
             if inherited:
                 give_to(inherited, uid)
+            if order.image:  # first: the others lie in it
+                trees["/"] = mounts.detached(order.image)
             trees["/tmp"] = mounts.detached(str(disk), writable=True)
-            trees["/var/task"] = mounts.detached(order.code)
+            if order.code:
+                trees["/var/task"] = mounts.detached(order.code)
             if order.layers:
                 trees["/opt"] = mounts.detached(str(self.stack(order.layers)))
         except OSError:
@@ -49,6 +52,10 @@ class Shelf:
             self.disks.drop(disk)
             raise
         return trees, disk
+
+    def disk(self, megabytes: int, uid: int) -> Path | None:
+        """A /tmp of its own for a clone, whose other mounts are its template's. Raises OSError."""
+        return self.disks.take(megabytes, uid) if self.disks is not None else None
 
     def stack(self, layers: tuple[str, ...]) -> str | Path:
         """Where these layers lie as one directory: a later one hides the files of those before it."""
@@ -136,7 +143,7 @@ class _Level:
         self.left = os.scandir(fd)
 
     def give_next(self, uid: int) -> "_Level | None":
-        """Give entries away up to the next directory, which is returned; None at the end, when this one is given too."""
+        """Give entries away up to the next directory, which is returned; None at the end, when this one is too."""
         for entry in self.left:
             if entry.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):  # it is gone, or no directory any more

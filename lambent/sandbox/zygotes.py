@@ -128,7 +128,7 @@ class Zygote:
         control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         log_read, log_write = os.pipe()
-        if self.level == "full":
+        if uid:
             os.fchown(log_write, uid, uid)  # or /dev/stdout could be used but not opened
         husk = Husk(name, self.info.name, uid, control, {"channel": channel.detach(), "log": log_read})
         given = [their_control.fileno(), their_channel.fileno(), log_write]

@@ -48,4 +48,5 @@ def test_everything_weaker_is_warned_of():
     text = "\n".join(told.warnings)
     for words in ("NO ISOLATION", "NOT enforced", "no C compiler"):
         assert words in text
-    assert "share one uid" in isolation.describe("userns", "v1", compiled_init=True).warnings[0]
+    assert "share one uid" in isolation.describe("userns", "v1", compiled_init=True, own_uid=False).warnings[0]
+    assert isolation.describe("userns", "v1", compiled_init=True).own_uid

@@ -491,3 +491,26 @@ def test_a_custom_runtimes_listener_is_handed_on(stage):
     stage.pump()
     assert stage.heard[-1].given == ("channel", "log", "api")
     assert stage.heard[-1].runtime_api == f"127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("said", [b"R", b"Rapi", b"R\xff", b"m\0\0\0\0", b"e\1\0\0\0", b"?", b"X"])
+@pytest.mark.parametrize("moment", ["ready", "running"])
+def test_a_first_process_that_says_what_is_not_its_turn_is_ended_and_never_given_to_anybody(stage, said, moment):
+    """A function that could speak for its pid 1 must not become another function's environment."""
+    stage.prepare(1)
+    stage.loaded()
+    (pid1,) = stage.park()
+    if moment == "running":
+        stage.assign(5)
+        assert pid1.hear()[:1] == b"M"
+        pid1.say(b"m", 0)
+        stage.pump()
+    read, write = os.pipe()
+    socket.send_fds(pid1.sock, [said], [write])
+    os.close(write)
+    stage.pump()
+
+    assert pid1.husk.state == "ended"
+    assert pid1.husk not in stage.brood().ready
+    assert os.read(read, 1) == b"", "and what it sent along is closed"
+    os.close(read)

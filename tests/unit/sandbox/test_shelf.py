@@ -1,6 +1,7 @@
 """What an assignment attaches, with mounts that are only played."""
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,50 @@ def test_what_a_killed_agent_left_is_cleared(tmp_path: Path, mounted: list[tuple
 )
 def test_paths_are_escaped_as_overlayfs_reads_them(path: str, expected: str) -> None:
     assert escaped(path) == expected
+
+
+# -- a /tmp that changes its owner
+
+
+def test_an_inherited_tmp_is_given_whole_but_nothing_that_its_links_point_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    disk = tmp_path / "disk"
+    for path in (outside, disk / "a" / "b", disk / "c"):
+        path.mkdir(parents=True)
+    (outside / "file").touch()
+    (disk / "a" / "b" / "file").touch()
+    (disk / "link").symlink_to(outside)
+    (disk / "c" / "link").symlink_to(outside / "file")
+    given: set[tuple[int, int]] = set()
+
+    def chown(name: str, uid: int, gid: int, *, dir_fd: int, follow_symlinks: bool) -> None:
+        given.add((os.stat(name, dir_fd=dir_fd, follow_symlinks=follow_symlinks).st_ino, uid))
+
+    monkeypatch.setattr(module.os, "fchown", lambda fd, uid, gid: given.add((os.fstat(fd).st_ino, uid)))
+    monkeypatch.setattr(module.os, "chown", chown)
+
+    module.give_to(disk, 77)
+
+    everything = [disk, *disk.rglob("*")]
+    assert given == {(path.lstat().st_ino, 77) for path in everything}
+    assert len(everything) == 7
+
+
+def test_a_tmp_of_very_deep_directories_harms_only_whoever_made_them(tmp_path: Path) -> None:
+    home, top = os.getcwd(), tmp_path / "disk"
+    top.mkdir()
+    os.chdir(top)
+    try:
+        for _ in range(module.DEEPEST * 3):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(home)
+    before = len(os.listdir("/proc/self/fd"))
+
+    module.give_to(top, os.getuid())
+
+    assert len(os.listdir("/proc/self/fd")) == before
+    subprocess.run(["rm", "-rf", str(top)], check=True)  # as deep as it is, Python's own removal would fail

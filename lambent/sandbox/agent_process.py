@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
 from lambent.settings import Settings
 
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
+
+log = logging.getLogger("lambent")
 
 
 class AgentProcess:
@@ -50,8 +53,11 @@ class AgentProcess:
         if status is not None:
             raise AgentGone(f"the node agent ended with status {status}; its reason stands above")
 
-    async def stop(self, patience_s: float = 5.0) -> None:
-        """It ends by itself when its connections close; SIGKILL only if it does not."""
+    async def stop(self, patience_s: float = 30.0) -> None:
+        """It ends by itself when its connections close, which takes a while after thousands of sandboxes.
+
+        SIGKILL only if it does not, and only where this process still may: the next start sweeps what is left.
+        """
         process, self._process = self._process, None
         if process is None:
             return
@@ -59,5 +65,9 @@ class AgentProcess:
         while process.poll() is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event for it
             await asyncio.sleep(0.005)
         if process.poll() is None:
-            process.kill()
+            try:
+                process.kill()
+            except PermissionError:
+                log.error("the node agent (pid %d) has not ended after %.0f s: left behind", process.pid, patience_s)
+                return
             process.wait()

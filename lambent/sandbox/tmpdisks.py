@@ -72,8 +72,7 @@ class TmpDisks:
         self._bin.put(disk)
 
     def close(self) -> None:
-        while self._stock:
-            self.drop(self._stock.popleft())
+        """Stop unmounting: all that is still mounted goes with the agent's namespace, and much faster."""
         self._bin.close()
 
     # -- details
@@ -226,11 +225,11 @@ class _Bin:
     def close(self) -> None:
         self._closing = True
         self._wake.set()
-        self._thread.join(5.0)
+        self._thread.join(1.0)
 
     def _run(self) -> None:
-        while not (self._closing and not self._work):
+        while not self._closing:
             self._wake.wait()
             self._wake.clear()
-            while self._work:
+            while self._work and not self._closing:
                 _unmount(self._work.popleft())

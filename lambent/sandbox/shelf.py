@@ -84,8 +84,6 @@ class Shelf:
             self.disks.restock()
 
     def close(self) -> None:
-        while self.stacks:
-            self._take_down(self.stacks.popitem()[1])
         if self.disks is not None:
             self.disks.close()
 

@@ -13,6 +13,7 @@ def banner(endpoint: str, hello: Hello, settings: Settings) -> str:
     lines = [
         f"Lambent {__version__} at {endpoint}   data in {settings.data_dir}",
         f"  isolation  {isolation.kind}: namespaces {kept}; {groups}; seccomp {'on' if isolation.seccomp else 'off'}",
+        f"  network    {isolation.network or 'own loopback only'}",
         f"  runtimes   {' '.join(sorted(hello.runtimes)) or 'none found'}",
     ]
     if hello.swept:

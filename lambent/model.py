@@ -5,6 +5,16 @@ from typing import Any
 
 import msgspec
 
+IMAGE_RUNTIME = "provided.al2023"  # whose husks container images run in: it brings nothing of its own
+
+
+class ImageConfig(msgspec.Struct, frozen=True):
+    """How a function wants its container image to be run, where that differs from what the image says (None)."""
+
+    entry_point: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    working_directory: str | None = None
+
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """One deployable state of a function: `$LATEST` as it is now, or a published version.
@@ -18,15 +28,16 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str  # "$LATEST" or "1", "2", …
     revision: str  # UUID of the last change; the RevisionId that clients see
-    runtime: str  # "python3.13"
+    runtime: str  # "python3.13"; "" for a container image
     handler: str
-    code_digest: str  # hex SHA-256 of the zip: key of the code store
+    code_digest: str  # hex SHA-256: key of the code store, or of the image store
     role: str = ""
     memory_mb: int = 128
     timeout_s: int = 3
     tmp_mb: int = 512
     architecture: str = "x86_64"
     environment: dict[str, str] = {}
+    image: ImageConfig | None = None  # None: a zip
     layers: tuple[str, ...] = ()  # code-store digests, in order of application
     log_format: str = "Text"  # or "JSON"
     application_log_level: str | None = None
@@ -45,6 +56,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "function_arn", bare)
         msgspec.structs.force_setattr(self, "arn", f"{bare}:{self.version}")
         msgspec.structs.force_setattr(self, "pool_key", f"{bare}:{self.version}@{self.revision}")
+
+    @property
+    def husk_runtime(self) -> str:
+        """The runtime in whose husks it runs."""
+        return self.runtime if self.image is None else IMAGE_RUNTIME
 
 
 class InvocationKind(StrEnum):
@@ -79,10 +95,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cold: bool = False
     duration_ms: float = 0.0
     init_ms: float | None = None  # only for the first invocation of a sandbox
+    restore_ms: float | None = None  # the same, of a clone (SnapStart), which has no init
+    restore_billed_ms: int = 0  # of it, what the runtime and the function's own hooks took
     billed_ms: int = 0
     memory_peak_mb: int = 0
     cpu_ms: float | None = None
     sandbox: str = ""  # id of the sandbox that ran it
+    streamed_bytes: int = 0  # of the answer, if the function streamed it to the client
     log_tail: bytes = b""  # the last 4 KB, START to REPORT, when asked for
 
 
@@ -103,6 +122,7 @@ class Isolation(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # full | userns | process
     namespaces: tuple[str, ...] = ()
     cgroups: str = "none"  # v1 | v2 | none
+    network: str = ""  # what functions reach beyond their own loopback, in words
     seccomp: bool = False
     own_uid: bool = False
     warnings: tuple[str, ...] = ()  # one sentence for each thing that is weaker than full

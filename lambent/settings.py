@@ -3,7 +3,9 @@
 Later wins: the default here, the file (`--config`, TOML), the environment (`LAMBENT_<NAME>`), the flag (`--<name>`).
 """
 
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +38,14 @@ TABLE: tuple[Setting, ...] = (
     Setting("sandboxes", 1000, "most sandboxes alive on this node"),
     Setting("husks", 4, "parked, ready environments kept for each runtime in use"),
     Setting("idle_expiry_s", 600, "seconds after which an idle sandbox is stopped"),
+    Setting("max_age_s", 14_400, "seconds after which a sandbox is replaced, though it is in use; 0: never"),
+    Setting("freeze_after_ms", 100, "milliseconds after which an idle sandbox is frozen; 0: never"),
+    Setting("memory_budget_mb", 0, "memory that sandboxes may fill before idle ones go; 0: 80 % of the machine's"),
+    Setting("outbound", True, "functions reach what this machine reaches; without it only their own loopback"),
+    Setting("network_range", "198.18.0.0/15", "IPv4 addresses that the sandboxes of this machine's servers may use"),
+    Setting("network_blocked", "169.254.0.0/16", "destinations that no function reaches: ranges with commas between"),
+    Setting("vpc_routed_subnets", "", "subnets of VpcConfig that have a route out, with commas between; others: none"),
+    Setting("function_endpoint", True, "functions get AWS_ENDPOINT_URL, which leads their AWS clients back to Lambent"),
     Setting("drain_s", 30, "seconds that running calls get to finish at shutdown"),
     Setting("keep_records_mb", 64, "disk space for the record of each invocation; the oldest go first"),
     Setting("keep_logs_mb", 64, "disk space for the logs of each function; the oldest go first"),
@@ -59,6 +69,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandboxes: int = 1000
     husks: int = 4
     idle_expiry_s: int = 600
+    max_age_s: int = 14_400
+    freeze_after_ms: int = 100
+    memory_budget_mb: int = 0
+    outbound: bool = True
+    network_range: str = "198.18.0.0/15"
+    network_blocked: str = "169.254.0.0/16"
+    vpc_routed_subnets: str = ""
+    function_endpoint: bool = True
     drain_s: int = 30
     keep_records_mb: int = 64
     keep_logs_mb: int = 64
@@ -134,8 +152,14 @@ def _describe(wanted: type) -> str:
     return {bool: "true or false", int: "a whole number", str: "text"}[wanted]
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """What stands between the commas of a setting."""
+    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
 def _check(settings: Settings) -> None:
     """Refuse what cannot be obeyed before anything starts."""
+    _check_network(settings)
     if settings.isolation not in ("auto", "full", "userns", "process"):
         raise SettingError(f"isolation must be auto, full, userns or process; found {settings.isolation!r}")
     if not (settings.account.isdigit() and len(settings.account) == 12):
@@ -150,6 +174,20 @@ def _check(settings: Settings) -> None:
     for name in ("concurrency", "sandboxes", "keep_records_mb", "keep_logs_mb", "code_storage_mb", "body_limit_mb"):
         if getattr(settings, name) < 1:
             raise SettingError(f"{name} must be at least 1; found {getattr(settings, name)}")
-    for name in ("husks", "idle_expiry_s", "drain_s"):
+    for name in ("husks", "idle_expiry_s", "max_age_s", "freeze_after_ms", "memory_budget_mb", "drain_s"):
         if getattr(settings, name) < 0:
             raise SettingError(f"{name} must not be negative; found {getattr(settings, name)}")
+
+
+def _check_network(settings: Settings) -> None:
+    ranges = [("network_range", settings.network_range)]
+    for name, text in [*ranges, *(("network_blocked", each) for each in names_in(settings.network_blocked))]:
+        try:
+            network = ipaddress.IPv4Network(text)
+        except ValueError as error:
+            raise SettingError(f"{name} must be IPv4 like 10.9.0.0/16; found {text!r}: {error}") from error
+        if name == "network_range" and not (8 <= network.prefixlen <= 28 and network.is_private):
+            raise SettingError(f"network_range must be private, of 16 addresses or more; found {text!r}")
+    for subnet in names_in(settings.vpc_routed_subnets):
+        if not re.fullmatch("subnet-[0-9a-z]+", subnet):
+            raise SettingError(f"vpc_routed_subnets must name subnets like subnet-0a1b; found {subnet!r}")

@@ -1,6 +1,8 @@
 """The node agent: the one privileged process. It keeps zygotes and husks, and gives husks out as sandboxes.
 
-    python -m lambent.sandbox.agent SOCKET INSTANCE ISOLATION FALLBACK TMP_DIR OWNER_UID
+    python -m lambent.sandbox.agent SOCKET INSTANCE ISOLATION FALLBACK TMP_DIR OWNER_UID NETWORK
+
+NETWORK is a NetworkPlan (network.py) as JSON.
 
 It has no event loop of a library and few imports, to stay small: a selector and callbacks. It runs nothing of a
 function's, parses nothing of a function's, and when it dies every sandbox dies with it (pid 1 sees its socket close).
@@ -18,11 +20,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from lambent.errors import LambentError, SandboxError
 from lambent.model import Isolation, RuntimeInfo
 from lambent.privileges import FIRST_SANDBOX_UID, allow_many_descriptors
 from lambent.runtimes import finder
 from lambent.sandbox import cgroups, isolation, mounts, protocol, roots
+from lambent.sandbox.network import NetworkPlan, establish
 from lambent.sandbox.nursery import Nursery
 from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
 
@@ -147,7 +152,9 @@ def favor_dynamic_moves(tmp: Path) -> None:
         mounts.mount("none", str(place), "cgroup2", "favordynmods")
 
 
-def run(path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, owner: int) -> None:
+def run(
+    path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, owner: int, plan: NetworkPlan | None = None
+) -> None:
     level = isolation.choose(wanted)
     tmp.mkdir(parents=True, exist_ok=True)
     alone = hold(tmp)
@@ -159,9 +166,14 @@ def run(path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, own
     described: Isolation = isolation.describe(
         level, groups.version, roots.init_program().exists(), own_uid=first_uid > 0
     )
+    network = establish(plan or NetworkPlan(outbound=False), instance, level)
+    described = msgspec.structs.replace(
+        described, network=network.described, warnings=(*described.warnings, *network.warnings)
+    )
     selector = selectors.DefaultSelector()
     nursery = Nursery(found, level, groups, tmp, selector)
     nursery.first_uid = first_uid
+    nursery.network = network
     hello = protocol.Hello(described, found, os.getpid(), swept)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
@@ -170,6 +182,7 @@ def run(path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, own
     finally:
         nursery.close()
         cgroups.sweep(groups)
+        network.close()
         groups.discard()
         os.close(alone)
 
@@ -190,15 +203,16 @@ def enter(level: str, groups: cgroups.Cgroups, tmp: Path) -> int:
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     logging.basicConfig(level=logging.INFO, format="lambent agent: %(message)s", stream=sys.stderr)
-    if len(arguments) != 6:
+    if len(arguments) != 7:
         print(__doc__, file=sys.stderr)
         return 2
-    path, instance, wanted, fallback, tmp, owner = arguments
+    path, instance, wanted, fallback, tmp, owner, told = arguments
+    plan = msgspec.json.decode(told, type=NetworkPlan)
     allow_many_descriptors()
 
     def work() -> int:
         try:
-            run(path, instance, wanted, fallback=fallback == "1", tmp=Path(tmp), owner=int(owner))
+            run(path, instance, wanted, fallback=fallback == "1", tmp=Path(tmp), owner=int(owner), plan=plan)
         except LambentError as error:
             log.error("%s", error)
             return 1

@@ -9,14 +9,28 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from lambent.errors import AgentGone
 from lambent.privileges import FRONT_END_UID
+from lambent.sandbox.network import NetworkPlan
 from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
-from lambent.settings import Settings
+from lambent.settings import Settings, names_in
 
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 
 log = logging.getLogger("lambent")
+
+
+def network_plan(settings: Settings) -> NetworkPlan:
+    """A port of the system's choice is not known yet; inside it may be the usual one, since nobody else is there."""
+    port = settings.port or Settings().port
+    return NetworkPlan(
+        outbound=settings.outbound,
+        range=settings.network_range,
+        blocked=names_in(settings.network_blocked),
+        endpoint_port=port if settings.function_endpoint else 0,
+    )
 
 
 class AgentProcess:
@@ -42,6 +56,7 @@ class AgentProcess:
             [
                 sys.executable, "-m", "lambent.sandbox.agent", self.path, self.instance, self.settings.isolation,
                 fallback, str(self.run_dir / "agent"), str(FRONT_END_UID if os.geteuid() == 0 else os.geteuid()),
+                msgspec.json.encode(network_plan(self.settings)).decode(),
             ],
             stdin=subprocess.DEVNULL, start_new_session=True,
             env=os.environ | {"LAMBENT_DATA": str(self.run_dir.parent)},  # where the finder looks for added runtimes

@@ -4,6 +4,9 @@ import ctypes
 import errno
 import os
 import socket
+from collections.abc import Callable
+
+from lambent.sandbox import netlink
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -22,6 +25,20 @@ def connect(pid: int | None, port: int) -> socket.socket:
     """
     if pid is None:
         return _connecting(port)
+    return _inside(pid, lambda: _connecting(port))
+
+
+def routing_socket(pid: int) -> socket.socket:
+    """A routing socket of the network of process `pid`."""
+    return _inside(pid, netlink.routing_socket)
+
+
+def listen(pid: int, port: int) -> socket.socket:
+    """A socket that listens at 127.0.0.1:`port` in the network of process `pid`, whatever that process is up to."""
+    return _inside(pid, lambda: socket.create_server(("127.0.0.1", port), backlog=16))
+
+
+def _inside(pid: int, make: Callable[[], socket.socket]) -> socket.socket:
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         there = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -30,7 +47,7 @@ def connect(pid: int | None, port: int) -> socket.socket:
         finally:
             os.close(there)
         try:
-            return _connecting(port)
+            return make()
         finally:
             _enter(home)
     finally:

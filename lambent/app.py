@@ -42,6 +42,8 @@ from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import LATEST, Functions
+from lambent.store.image_names import ImageNames
+from lambent.store.images import ImageStore
 from lambent.store.layers import Layers
 from lambent.store.lock import DirectoryLock
 from lambent.wire.parse import Wire
@@ -64,15 +66,21 @@ class App:
         self.layers = Layers(self.database)
         self.code = CodeStore(data / "code")
         self.code.repair()
+        self.images = ImageStore(data / "images")
+        self.images.repair()
+        self.image_names = ImageNames(self.database)
         self.logbook = Logbook(data / "logs", settings.keep_logs_mb * MB)
         self.records = Records(data / "records", settings.keep_records_mb * MB)
-        self.keeper = Keeper(settings, Starter(self.code.path, self.logbook, self.clock), self.clock)
+        self.keeper = Keeper(settings, Starter(self.code.path, self.images, self.logbook, self.clock), self.clock)
         self.resolver = Resolver(self.load_version)
         self.admission = Admission(settings.concurrency)
         listeners = [recording.listener(self.records.append)]
         self.invoker = Invoker(self.admission, self.keeper, self.clock, listeners)
         secret = download.secret(data)
-        self.control = Control(self.functions, self.code, self, self.clock, settings, layers=self.layers, secret=secret)
+        self.control = Control(
+            self.functions, self.code, self, self.clock, settings, layers=self.layers, images=self.images,
+            image_names=self.image_names, secret=secret,
+        )  # fmt: skip
         self.extras = Extras(
             settings,
             self.logbook,
@@ -102,8 +110,11 @@ class App:
     async def stop(self) -> None:
         """Drain: running calls get `drain_s` to finish, then everything ends."""
         self._stopping = True
+        deadline = time.monotonic() + self.settings.drain_s
         if self.server:
             await self.server.close(self.settings.drain_s)
+        await self.keeper.close(max(0.0, deadline - time.monotonic()))
+        await self.frontdoor.data.streams.close()
         await self.control.close()
         for task in self._tasks:
             task.cancel()
@@ -138,7 +149,7 @@ class App:
 
     async def ready_runtimes(self) -> None:
         """Husks for every function that was there before this start."""
-        for runtime in sorted({stored.config["Runtime"] for stored in self.functions.all_latest()}):
+        for runtime in sorted({as_version(stored).husk_runtime for stored in self.functions.all_latest()}):
             if self.keeper.refuse(runtime) is None:
                 try:
                     await self.keeper.use(runtime)
@@ -159,6 +170,9 @@ class App:
 
     def refuse(self, runtime: str) -> str | None:
         return self.keeper.refuse(runtime)
+
+    def refuse_images(self) -> str | None:
+        return self.keeper.refuse_images()
 
     # -- small services
 
@@ -192,9 +206,9 @@ class App:
             "agent_pid": agent.hello.pid if agent else None,
             "uptime_s": round(time.monotonic() - self.began, 3),
             "endpoint": self.endpoint,
-            "data": str(self.settings.data_dir),
+            "data": str(self.settings.data_dir.absolute()),
             "isolation": agent.hello.isolation if agent else None,
-            "runtimes": sorted(agent.hello.runtimes.values(), key=lambda info: info.name) if agent else [],
+            "runtimes": sorted(self.keeper.runtimes().values(), key=lambda info: info.name) if agent else [],
             "sandboxes": self.keeper.counts() | {"husks": counts.husks if counts else {}},
             "functions": len(self.functions.all_latest()),
         }

@@ -126,7 +126,7 @@ class Isolation(msgspec.Struct, frozen=True, kw_only=True):
     seccomp: bool = False
     own_uid: bool = False
     warnings: tuple[str, ...] = ()  # one sentence for each thing that is weaker than full
-    no_snapshots: str = "it is not built yet"  # why SnapStart is not possible here; "" where it is
+    no_snapshots: str = ""  # why SnapStart is not possible here; "" where it is
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):

@@ -29,6 +29,7 @@ MOUNT_POINTS = (
     "/run",
     "/var/tmp",
     "/home",
+    "/.lambent/image",
 )
 ENVIRON = {
     "PATH": "/usr/bin:/bin",

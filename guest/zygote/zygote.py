@@ -3,7 +3,7 @@
     python -I -S zygote.py CONTROL_FD PIDNS_FD KIND
 
 One thread, no event loop: an order is a JSON datagram with three descriptors (pid 1's control socket, the runtime's
-end of the channel, the write end of the log pipe); the answer is the pid of the new pid 1. EOF ends the zygote.
+end of the channel, the write end of the log pipe; for a template, where it hears of clones); the answer is the pid of the new pid 1. EOF ends the zygote.
 """
 
 import array
@@ -17,6 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
 
+import clones  # noqa: E402, F401 - loaded here, where nothing of a function is yet
 import husk  # noqa: E402
 import kernel  # noqa: E402
 
@@ -59,12 +60,18 @@ def preload(kind):
 
         lambent_runtime.preload()
     elif kind == "provided":
+        # In the root of a container image there is nothing of Python: what may be needed is here before.
+        import encodings.idna  # noqa: F401
+
         import bootstrap  # noqa: F401
+        import extension_spawner  # noqa: F401
+    elif kind == "java":
+        import jvm  # noqa: F401
 
 
 def receive(control):
     try:
-        data, ancillary, _, _ = control.recvmsg(65536, socket.CMSG_SPACE(3 * 4))
+        data, ancillary, _, _ = control.recvmsg(65536, socket.CMSG_SPACE(4 * 4))
     except ConnectionError:
         data = b""  # an order was still unread when the agent went
     if not data:

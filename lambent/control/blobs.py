@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from typing import Any
 
 from lambent.store.code import CodeStore, StoredCode
+from lambent.store.images import ImageStore
 
 GRACE_S = 10  # beyond a function's own time-out, before the code of running calls may go
 
 
 class CodeKeeper:
-    """Stores packages and removes those that no version refers to any more.
+    """Stores packages, and removes those (and images) that nobody refers to any more.
 
     Mutable: `_storing`, how many callers have stored or found a package whose row is not written yet, and `_doubtful`,
     digests that may be garbage. The one rule: packages are removed only under `_gate`, while `_storing` is 0, and after
@@ -22,11 +23,13 @@ class CodeKeeper:
         self,
         in_use: Callable[[], set[str]],
         code: CodeStore,
+        images: ImageStore,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._in_use = in_use
         self._code = code
+        self._images = images
         self._spawn = spawn
         self._sleep = sleep
         self._gate = asyncio.Lock()
@@ -59,7 +62,7 @@ class CodeKeeper:
 
     async def sweep(self) -> None:
         """Remove every package that nobody refers to: at start, since a crash may have come before `release`."""
-        self._doubtful |= set(await asyncio.to_thread(self._code.digests))
+        self._doubtful |= set(await asyncio.to_thread(self._code.digests)) | set(self._images.digests())
         await self._remove_garbage()
 
     async def _release(self, digests: set[str], after_s: float) -> None:
@@ -75,3 +78,4 @@ class CodeKeeper:
             self._doubtful.clear()
             for digest in garbage:
                 await asyncio.to_thread(self._code.remove, digest)
+                await asyncio.to_thread(self._images.remove, digest)

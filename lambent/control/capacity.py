@@ -22,6 +22,10 @@ class Capacity(Protocol):
         """
         ...
 
+    def refuse_images(self) -> str | None:
+        """A sentence that says why this machine cannot run container images, or None."""
+        ...
+
     def refuse_snapshots(self) -> str | None:
         """A sentence that says why this machine cannot do SnapStart, or None."""
         ...

@@ -16,6 +16,8 @@ from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.functions import Functions
+from lambent.store.image_names import ImageNames
+from lambent.store.images import ImageStore
 from lambent.store.layers import Layers
 
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # the kernel's word -> AWS's
@@ -37,6 +39,8 @@ class Control:
         settings: Settings,
         *,
         layers: Layers,
+        images: ImageStore,
+        image_names: ImageNames,
         runtimes: RuntimeTable = TABLE,
         secret: bytes = b"",  # signs download links; empty: links die with this process
         architecture: str = "",  # empty: this machine's
@@ -44,6 +48,8 @@ class Control:
     ) -> None:
         self.functions = functions
         self.layers = layers
+        self.images = images
+        self.image_names = image_names
         self.code = code
         self.capacity = capacity
         self.clock = clock
@@ -51,7 +57,7 @@ class Control:
         self.runtimes = runtimes
         self.secret = secret or secrets.token_bytes(32)
         self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
-        self.blobs = CodeKeeper(self._digests, code, self.spawn, sleep)
+        self.blobs = CodeKeeper(self._digests, code, images, self.spawn, sleep)
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -89,8 +95,9 @@ class Control:
         return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+0000"
 
     def _digests(self) -> set[str]:
-        """All code that is still referred to."""
-        return self.functions.all_digests() | self.layers.all_digests()
+        """All code and images that are still referred to."""
+        named = {image.digest for image in self.image_names.all()}
+        return self.functions.all_digests() | self.layers.all_digests() | named
 
     def _now(self) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(self.clock.epoch(), datetime.UTC)

@@ -4,12 +4,22 @@ import uuid
 from typing import Any
 
 from lambent.arns import FunctionRef
-from lambent.control import deployment, documents, function_layers, lookup, options, rules, snapstart, versions
+from lambent.control import (
+    deployment,
+    documents,
+    function_layers,
+    images,
+    lookup,
+    options,
+    rules,
+    snapstart,
+    sources,
+    versions,
+)
 from lambent.control.control import Control, new_revision
 from lambent.control.logging_config import logging_config
 from lambent.errors import ResourceConflict, ResourceNotFound
 from lambent.model import Document
-from lambent.store.code import StoredCode
 from lambent.store.functions import LATEST, StoredFunction, StoredVersion
 from lambent.wire.parse import Call
 
@@ -18,10 +28,10 @@ async def create_function(control: Control, call: Call) -> Document:
     asked = call.parameters
     _check(control, call)
     ref = lookup.to_create(call)
-    package = rules.package_of(asked["Code"])
+    source = sources.named(asked["Code"], asked.get("PackageType", "Zip"), "creating")
     _refuse_existing(control, ref)
-    rules.check_quota(control, ref.account, ref.region, len(package))
-    async with control.blobs.storing(package) as code:
+    rules.check_quota(control, ref.account, ref.region, source.size)
+    async with sources.kept(control, source, _architectures(control, asked)) as code:
         layers = function_layers.choose(control, call, asked.get("Layers") or ())
         latest = deployment.pending(layers.on(_latest(control, ref, asked, code)))
         function_layers.check_size(control, latest)
@@ -37,11 +47,13 @@ def _check(control: Control, call: Call) -> None:
     """Everything that can be told from the request and the machine, in AWS's order as far as it is known."""
     asked = call.parameters
     rules.check_request_size(call.request.body, call.operation)
-    if asked.get("PackageType", "Zip") == "Image":
-        rules.refuse_images()
+    images.check(asked, asked.get("PackageType", "Zip"))
     rules.check_architectures(control, asked.get("Architectures") or ())
     rules.check_settings(asked)
-    rules.check_new_runtime(control, asked.get("Runtime"), asked.get("Handler"))
+    if asked.get("PackageType") == "Image":
+        rules.check_images(control)
+    else:
+        rules.check_new_runtime(control, asked.get("Runtime"), asked.get("Handler"))
     options.refuse_unbuilt(asked)
     options.refuse_unbuilt(asked["Code"])
     snapstart.check(control, asked)
@@ -67,37 +79,43 @@ def _function(control: Control, ref: FunctionRef, asked: dict[str, Any]) -> Stor
     )
 
 
-def _latest(control: Control, ref: FunctionRef, asked: dict[str, Any], code: StoredCode) -> StoredVersion:
+def _latest(control: Control, ref: FunctionRef, asked: dict[str, Any], code: sources.Stored) -> StoredVersion:
     return StoredVersion(
         account=ref.account,
         region=ref.region,
         name=ref.name,
         version=LATEST,
         revision=new_revision(),
-        config=_config(control, ref.name, asked),
+        config=_config(control, ref.name, asked) | code.config,
         code_digest=code.digest,
         code_size=code.size,
         last_modified=control.timestamp(),
     )
 
 
+def _architectures(control: Control, asked: dict[str, Any]) -> list[str]:
+    return list(asked.get("Architectures") or [control.architecture])
+
+
 def _config(control: Control, name: str, asked: dict[str, Any]) -> dict[str, Any]:
     """The members of FunctionConfiguration that follow from the request, with AWS's defaults."""
     config = {
-        "Architectures": list(asked.get("Architectures") or [control.architecture]),
+        "Architectures": _architectures(control, asked),
         "Description": asked.get("Description") or "",
         "EphemeralStorage": {"Size": (asked.get("EphemeralStorage") or {}).get("Size", 512)},
-        "Handler": asked["Handler"],
         "LoggingConfig": logging_config(name, asked.get("LoggingConfig") or {}),
         "MemorySize": asked.get("MemorySize", 128),
-        "PackageType": "Zip",
+        "PackageType": asked.get("PackageType", "Zip"),
         "Role": asked["Role"],
-        "Runtime": asked["Runtime"],
         "SnapStart": snapstart.setting(asked.get("SnapStart")),
         "Timeout": asked.get("Timeout", 3),
         "TracingConfig": {"Mode": "PassThrough"},
         documents.DEPLOYMENT: str(uuid.uuid4()),
     }
+    if config["PackageType"] == "Image":
+        config |= images.shown(asked.get("ImageConfig"))
+    else:
+        config |= {"Handler": asked["Handler"], "Runtime": asked["Runtime"]}
     if asked.get("Environment") is not None:
         config["Environment"] = {"Variables": dict(asked["Environment"].get("Variables") or {})}
     return config

@@ -8,11 +8,12 @@ import msgspec
 
 from lambent.arns import function_arn
 from lambent.control import snapstart
-from lambent.model import Document, Version
+from lambent.model import Document, ImageConfig, Version
 from lambent.store.functions import LATEST, StoredVersion
 
 # Members of the stored configuration that no client sees.
 DEPLOYMENT = "_Deployment"  # UUID of the last change of code or configuration: what sandboxes are shared by
+IMAGE_URI = "_ImageUri"  # as it was given
 SOURCE = "_Source"  # of a published version: the fingerprint of what it was published from
 
 _STATES = (
@@ -28,8 +29,11 @@ _STATES = (
 def configuration(stored: StoredVersion, *, qualifier: str | None = None) -> Document:
     """The FunctionConfiguration of GetFunction; its ARN carries `qualifier`, as the caller gave it."""
     states = {name: getattr(stored, field) for field, name in _STATES if getattr(stored, field)}
+    document = summary(stored, qualifier=qualifier) | states
+    if is_image(stored):
+        return document
     runtime_version = {"RuntimeVersionArn": runtime_version_arn(stored.region, stored.config["Runtime"])}
-    return summary(stored, qualifier=qualifier) | states | {"RuntimeVersionConfig": runtime_version}
+    return document | {"RuntimeVersionConfig": runtime_version}
 
 
 def summary(stored: StoredVersion, *, qualifier: str | None = None) -> Document:
@@ -43,15 +47,21 @@ def summary(stored: StoredVersion, *, qualifier: str | None = None) -> Document:
         "FunctionArn": f"{arn}:{qualifier}" if qualifier else arn,
         "Version": stored.version,
         "RevisionId": stored.revision,
-        "CodeSha256": code_sha256(stored.code_digest),
+        "CodeSha256": code_sha256(stored),
         "CodeSize": stored.code_size,
         "LastModified": stored.last_modified,
     }
 
 
-def code_sha256(digest: str) -> str:
-    """The code store's key as the API shows it: base64."""
-    return base64.b64encode(bytes.fromhex(digest)).decode()
+def is_image(stored: StoredVersion) -> bool:
+    return bool(stored.config.get("PackageType") == "Image")
+
+
+def code_sha256(stored: StoredVersion) -> str:
+    """The digest of the code as the API shows it: base64 of a zip's, hex of an image's."""
+    if is_image(stored):
+        return stored.code_digest
+    return base64.b64encode(bytes.fromhex(stored.code_digest)).decode()
 
 
 def runtime_version_arn(region: str, runtime: str) -> str:
@@ -64,6 +74,13 @@ def fingerprint(stored: StoredVersion) -> str:
     shown = {name: value for name, value in stored.config.items() if not name.startswith("_")}
     text = msgspec.json.encode([stored.code_digest, shown], order="deterministic")
     return hashlib.sha256(text).hexdigest()
+
+
+def _image_config(config: dict[str, Any]) -> ImageConfig:
+    """What the function wants of its image; empty lists want nothing, as on AWS."""
+    wanted = config.get("ImageConfigResponse", {}).get("ImageConfig", {})
+    entry_point, command = (tuple(wanted[name]) if wanted.get(name) else None for name in ("EntryPoint", "Command"))
+    return ImageConfig(entry_point, command, wanted.get("WorkingDirectory") or None)
 
 
 def as_version(stored: StoredVersion) -> Version:
@@ -80,8 +97,9 @@ def as_version(stored: StoredVersion) -> Version:
         name=stored.name,
         version=stored.version,
         revision=config.get(DEPLOYMENT, stored.revision),
-        runtime=config["Runtime"],
-        handler=config["Handler"],
+        runtime=config.get("Runtime", ""),
+        handler=config.get("Handler", ""),
+        image=_image_config(config) if is_image(stored) else None,
         code_digest=stored.code_digest,
         role=config["Role"],
         memory_mb=config["MemorySize"],

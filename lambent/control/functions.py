@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 
 from lambent.arns import FunctionRef, function_arn
-from lambent.control import documents, lookup
+from lambent.control import documents, images, lookup
 from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue, ResourceNotFound
 from lambent.model import Document
@@ -20,10 +20,21 @@ async def get_function(control: Control, call: Call) -> Document:
     stored = lookup.version(control, ref)
     answer: Document = {
         "Configuration": documents.configuration(stored, qualifier=ref.qualifier),
-        "Code": {"RepositoryType": "S3", "Location": lookup.location(control, call, stored.code_digest)},
+        "Code": _code(control, call, stored),
     }
     tags = control.functions.tags(ref.account, ref.region, ref.name)
     return answer | ({"Tags": tags} if tags else {})
+
+
+def _code(control: Control, call: Call, stored: StoredVersion) -> Document:
+    if not documents.is_image(stored):
+        return {"RepositoryType": "S3", "Location": lookup.location(control, call, stored.code_digest)}
+    uri = stored.config[documents.IMAGE_URI]
+    return {
+        "RepositoryType": "ECR",
+        "ImageUri": uri,
+        "ResolvedImageUri": images.resolved_uri(uri, stored.code_digest),
+    }
 
 
 async def get_function_configuration(control: Control, call: Call) -> Document:

@@ -17,7 +17,6 @@ _ASKS: dict[str, Callable[[Any], bool]] = {
     "KMSKeyArn": bool,
     "TracingConfig": lambda value: value.get("Mode", "PassThrough") != "PassThrough",
     "FileSystemConfigs": bool,
-    "ImageConfig": lambda value: any(value.values()),
     "CodeSigningConfigArn": bool,
     "TenancyConfig": lambda value: True,
     "CapacityProviderConfig": lambda value: True,

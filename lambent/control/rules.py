@@ -6,7 +6,7 @@ cdk-preflight 1.9.1 (each rule failed a real deployment).
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from lambent.control.control import Control
 from lambent.errors import AwsError, InvalidParameterValue, NotImplementedYet, ValidationException
@@ -93,6 +93,12 @@ def check_runtime_update(control: Control, current: str, wanted: str | None) -> 
         check_installed(control, wanted)
 
 
+def check_images(control: Control) -> None:
+    refusal = control.capacity.refuse_images()
+    if refusal:
+        raise InvalidParameterValue(refusal)
+
+
 def check_installed(control: Control, runtime: str) -> None:
     refusal = control.capacity.refuse(runtime)
     if refusal:
@@ -120,11 +126,9 @@ def check_quota(control: Control, account: str, region: str, new_bytes: int) -> 
 def package_of(code: Mapping[str, Any]) -> bytes:
     """The zip in FunctionCode or in the parameters of UpdateFunctionCode; raises for every other source of code."""
     package: bytes | None = code.get("ZipFile")
-    elsewhere = [name for name in ("S3Bucket", "S3Key", "S3ObjectVersion", "ImageUri") if code.get(name)]
+    elsewhere = [name for name in ("S3Bucket", "S3Key", "S3ObjectVersion") if code.get(name)]
     if package is not None and elsewhere:
         raise InvalidParameterValue("Please do not provide other FunctionCode parameters when providing a ZipFile.")
-    if "ImageUri" in elsewhere:
-        refuse_images()
     if elsewhere:
         raise NotImplementedYet("Lambent does not support code from S3 yet. Send the zip in the request as ZipFile.")
     if package is None:
@@ -136,10 +140,6 @@ def package_of(code: Mapping[str, Any]) -> bytes:
 def check_zipped(package: bytes) -> None:
     if len(package) > ZIPPED_BYTES:
         raise _entity_too_large(f"Zipped size must be smaller than {ZIPPED_BYTES} bytes")
-
-
-def refuse_images() -> NoReturn:
-    raise NotImplementedYet("Lambent does not support container images yet. Package the function as a zip.")
 
 
 def _entity_too_large(message: str) -> AwsError:

@@ -39,5 +39,8 @@ class MemoryCapacity:
     def refuse_snapshots(self) -> str | None:
         return self.no_snapshots
 
+    def refuse_images(self) -> str | None:
+        return self.refusals.get("images")
+
     def refuse(self, runtime: str) -> str | None:
         return self.refusals.get(runtime)

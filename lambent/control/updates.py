@@ -4,12 +4,21 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.control import deployment, documents, function_layers, lookup, options, rules, snapstart, versions
+from lambent.control import (
+    deployment,
+    documents,
+    function_layers,
+    images,
+    lookup,
+    options,
+    rules,
+    snapstart,
+    sources,
+    versions,
+)
 from lambent.control.control import Control
 from lambent.control.logging_config import logging_config
-from lambent.errors import InvalidParameterValue
 from lambent.model import Document
-from lambent.store.code import StoredCode
 from lambent.store.functions import StoredVersion
 from lambent.wire.parse import Call
 
@@ -23,9 +32,10 @@ async def update_function_code(control: Control, call: Call) -> Document:
     current = lookup.latest(control, ref)
     deployment.check_revision(current, asked.get("RevisionId"))
     _check_code(control, asked, current)
-    package = rules.package_of(asked)
-    rules.check_quota(control, ref.account, ref.region, len(package) - current.code_size)
-    async with control.blobs.storing(package) as code:
+    source = sources.named(asked, current.config["PackageType"], "updating")
+    rules.check_quota(control, ref.account, ref.region, source.size - current.code_size)
+    architectures = asked.get("Architectures") or current.config["Architectures"]
+    async with sources.kept(control, source, architectures) as code:
         if asked.get("DryRun"):
             deployment.refuse_while_busy(current)
             return documents.configuration(_with_code(control, current, code, asked))
@@ -40,20 +50,19 @@ async def update_function_code(control: Control, call: Call) -> Document:
 
 
 def _check_code(control: Control, asked: dict[str, Any], current: StoredVersion) -> None:
-    if asked.get("ImageUri"):
-        raise InvalidParameterValue("Please don't provide ImageUri when updating a function with packageType Zip.")
     rules.check_architectures(control, asked.get("Architectures") or ())
     options.refuse_unbuilt(asked)
-    rules.check_runtime_update(control, current.config["Runtime"], None)
+    if not documents.is_image(current):
+        rules.check_runtime_update(control, current.config["Runtime"], None)
 
 
-def _with_code(control: Control, found: StoredVersion, code: StoredCode, asked: dict[str, Any]) -> StoredVersion:
+def _with_code(control: Control, found: StoredVersion, code: sources.Stored, asked: dict[str, Any]) -> StoredVersion:
     architectures = list(asked.get("Architectures") or found.config["Architectures"])
     changed = replace(
         found,
         code_digest=code.digest,
         code_size=code.size,
-        config=found.config | {"Architectures": architectures},
+        config=found.config | {"Architectures": architectures} | code.config,
         last_modified=control.timestamp(),
     )
     return function_layers.check_size(control, changed)
@@ -65,7 +74,9 @@ async def update_function_configuration(control: Control, call: Call) -> Documen
     current = lookup.latest(control, ref)
     deployment.check_revision(current, asked.get("RevisionId"))
     rules.check_settings(asked)
-    rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
+    images.check(asked, current.config["PackageType"])
+    if not documents.is_image(current):
+        rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
     options.refuse_unbuilt(asked)
     snapstart.check(control, _with_configuration(control, current, asked).config)
     async with control.blobs.holding():
@@ -85,6 +96,9 @@ def _with_configuration(
         config["Environment"] = {"Variables": dict(asked["Environment"].get("Variables") or {})}
     if asked.get("EphemeralStorage") is not None:
         config["EphemeralStorage"] = {"Size": asked["EphemeralStorage"]["Size"]}
+    if asked.get("ImageConfig") is not None:
+        config.pop("ImageConfigResponse", None)
+        config |= images.shown(asked["ImageConfig"])
     if asked.get("SnapStart") is not None:
         config["SnapStart"] = snapstart.setting(asked["SnapStart"], found.config.get("SnapStart"))
     if asked.get("LoggingConfig") is not None:

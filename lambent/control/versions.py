@@ -74,7 +74,7 @@ async def _move_revision(control: Control, latest: StoredVersion) -> None:
 
 
 def _check_code(latest: StoredVersion, wanted: str | None) -> None:
-    current = documents.code_sha256(latest.code_digest)
+    current = documents.code_sha256(latest)
     if wanted and wanted != current:
         raise InvalidParameterValue(
             f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({current}). "

@@ -3,6 +3,8 @@
 Source: the introspection recordings of test_lambda_common (AWS, January 2026), for every runtime there is.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from lambent.model import Version
@@ -10,6 +12,8 @@ from lambent.runtimes.table import TABLE
 
 RUNTIME_API = "127.0.0.1:9001"
 XRAY_HOST, XRAY_PORT = "127.0.0.1", "2000"
+
+_IMAGE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # of images that set none, as everywhere
 
 # Names that a user may not set. Source: "Defined runtime environment variables", AWS Lambda Developer Guide.
 RESERVED = frozenset(
@@ -66,6 +70,42 @@ def environment(
     )
 
 
+# What extensions do not get. Source: "Environment variables" of the Extensions API page, AWS Lambda Developer Guide.
+_NOT_FOR_EXTENSIONS = frozenset(
+    {
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+        "PWD",
+        "SHLVL",
+    }
+)
+
+
+def extension_environment(environ: dict[str, str]) -> dict[str, str]:
+    """What of a function's environment its extensions get: nothing that is about the runtime."""
+    return {
+        name: value for name, value in environ.items() if name not in _NOT_FOR_EXTENSIONS and not name.startswith("_")
+    }
+
+
+def image_environment(
+    version: Version, log_stream: str, credentials: Credentials, own: Mapping[str, str]
+) -> dict[str, str]:
+    """The complete environment of a container image, which brings `own` variables: its paths and language are its own.
+
+    Source: "Defined runtime environment variables", AWS Lambda Developer Guide (AWS_EXECUTION_ENV is not for images).
+    """
+    common = _common(version, log_stream, "on-demand")
+    del common["_HANDLER"]
+    defaults = {name: common.pop(name) for name in ("LANG", "TZ")} | {"PATH": _IMAGE_PATH}
+    return defaults | dict(own) | common | _keys(credentials) | _logging(version) | version.environment
+
+
 def _common(version: Version, log_stream: str, initialization_type: str) -> dict[str, str]:
     return {
         "AWS_DEFAULT_REGION": version.region,
@@ -115,7 +155,16 @@ def _of_kind(kind: str, runtime: str) -> dict[str, str]:
         return managed | {"PYTHONPATH": "/var/runtime"} | _locale(runtime)
     if kind == "node":
         return managed | {"NODE_PATH": _node_path(runtime)} | _certificates(runtime)
+    if kind == "ruby":
+        return managed | _ruby_paths(runtime)
     return managed
+
+
+def _ruby_paths(runtime: str) -> dict[str, str]:
+    """Source: "Search paths by Lambda runtime", AWS Lambda Developer Guide."""
+    version = f"{runtime.removeprefix('ruby')}.0"
+    gems = f"/var/task/vendor/bundle/ruby/{version}:/opt/ruby/gems/{version}"
+    return {"GEM_PATH": gems, "RUBYLIB": "/var/task:/var/runtime/lib:/opt/ruby/lib"}
 
 
 def _locale(runtime: str) -> dict[str, str]:

@@ -22,6 +22,8 @@ from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import Functions
+from lambent.store.image_names import ImageNames
+from lambent.store.images import ImageStore
 from lambent.store.layers import Layers
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Wire
@@ -61,8 +63,9 @@ class Endpoint:
         database = Database(self.directory)
         code = CodeStore(self.directory / "code")
         self.control = Control(
-            Functions(database), code, MemoryCapacity(), RealClock(), settings, layers=Layers(database)
-        )
+            Functions(database), code, MemoryCapacity(), RealClock(), settings, layers=Layers(database),
+            images=ImageStore(self.directory / "images"), image_names=ImageNames(database),
+        )  # fmt: skip
         self.wire = Wire(settings)
         await deployment.resume(self.control)
         server = await serve(self._answer, "127.0.0.1", 0, limits=HttpLimits(body=settings.body_limit_mb * 2**20))

@@ -10,6 +10,8 @@ from lambent.settings import Settings
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import Functions
+from lambent.store.image_names import ImageNames
+from lambent.store.images import ImageStore
 from lambent.store.layers import Layers
 
 
@@ -48,6 +50,8 @@ async def control(database, capacity, clock, waits, tmp_path):
         clock,
         Settings(data=str(tmp_path), region=REGION),
         layers=Layers(database),
+        images=ImageStore(tmp_path / "images"),
+        image_names=ImageNames(database),
         secret=b"a key for tests",
         architecture="x86_64",
         sleep=sleep,

@@ -231,11 +231,8 @@ async def test_what_aws_refuses_is_refused_in_its_words(client, changes, status,
         ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
         ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
         ({"DurableConfig": {"ExecutionTimeout": 60}}, "DurableConfig"),
-        ({"ImageConfig": {"Command": ["x"]}}, "ImageConfig"),
         ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo"),
         ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "code from S3"),
-        ({"Code": {"ImageUri": "x"}, "PackageType": "Image"}, "container images"),
-        ({"Code": {"ImageUri": "x"}}, "container images"),
     ],
 )
 async def test_what_would_not_be_obeyed_is_refused_by_name(client, changes, option):

@@ -114,6 +114,8 @@ async def restarted(control, clock):
         clock,
         control.settings,
         layers=control.layers,
+        images=control.images,
+        image_names=control.image_names,
         architecture="x86_64",
         sleep=asyncio.sleep,
     )

@@ -34,6 +34,7 @@ def parking(order, forks):
 def park(order, forks):
     """Obey the agent until it goes. In the runtime of a clone: the descriptor of its channel."""
     agent = socket.socket(fileno=forks)
+    order["ids"] = os.getuid(), os.getgid()  # in a new user namespace nobody has a name
     living, ended = set(), 0
     while True:
         message, fds = hear(agent, BURIAL_S if ended else None)
@@ -107,9 +108,9 @@ def become(order, agent, fds):
 
 def prepare(order, pair, tmp):
     """Set up the namespaces, with the privileges that this process has in them and nowhere else."""
-    same = os.getuid(), os.getgid()  # nothing else may be mapped; and what init remembers stays true
+    # Nothing else may be mapped, and so what init remembers stays true.
     for name, text in (("setgroups", "deny"), ("uid_map", "{0} {0} 1"), ("gid_map", "{1} {1} 1")):
-        write("/proc/self/" + name, text.format(*same))
+        write("/proc/self/" + name, text.format(*order["ids"]))
     pair.send(b"H")  # the kernel tells the agent, with the message, who has sent it
     husk.wait_for_limits(pair)
     kernel.unshare(kernel.CLONE_NEWCGROUP)  # again, since only now the control groups are this clone's own

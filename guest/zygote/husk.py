@@ -14,26 +14,30 @@ import struct
 import sys
 
 import kernel
+import network
 
 INIT = "/.lambent/init"
+IMAGE = "/.lambent/image"  # where the root of an image is put before it becomes the root
+FORKS = 900  # where the runtime of a template hears of clones to make: out of the way of what the function opens
 CHANNEL = 3  # the runtime's descriptor of its channel; 0 is /dev/null, 1 and 2 are the log pipe
 RUNTIME_API = ("127.0.0.1", 9001)
 
 
-def become(order, control, channel, log):
-    """Never returns. `order` is the agent's message; the descriptors are this husk's own."""
+def become(order, control, channel, log, forks=None):
+    """Never returns. `order` is the agent's message; the descriptors are this husk's own, `forks` a template's."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if order["level"] == "process":
         plain(order, control, channel, log)
     pair = socket.socket(fileno=control)
     wait_for_limits(pair)
+    machine = network.routing_socket()
     enter_namespaces(order)
-    listeners = {"api": listen(RUNTIME_API)}
+    listeners = {"api": network.listen(RUNTIME_API), **network.connect(order.get("network", {}), machine)}
     child = os.fork()
     if child == 0:
         seal(order)
-        keep_only(channel, log)
+        keep_only(channel, log, forks)
         run(order)
     announce(pair, listeners)
     del listeners
@@ -55,15 +59,6 @@ def enter_namespaces(order):
         kernel.umount("/.lambent/python", kernel.MNT_DETACH)
     kernel.set_hostname("lambent")
     kernel.loopback_up()
-
-
-def listen(address):
-    """A socket that listens inside this network namespace; the host answers on it."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(address)
-    listener.listen(16)
-    return listener
 
 
 def announce(pair, listeners):
@@ -95,14 +90,17 @@ def seal(order):
         kernel.load_seccomp(bytes.fromhex(order["seccomp"]))
 
 
-def keep_only(channel, log):
+def keep_only(channel, log, forks=None):
     """Arrange 0, 1, 2 and the channel, and close every other descriptor: an allow-list, since leaks are escapes."""
-    high = os.dup(channel), os.dup(log), os.open("/dev/null", os.O_RDWR)
+    high = os.dup(channel), os.dup(log), os.open("/dev/null", os.O_RDWR), forks and os.dup(forks)
     os.dup2(high[2], 0)
     os.dup2(high[1], 1)
     os.dup2(high[1], 2)
     os.dup2(high[0], CHANNEL)
-    os.closerange(CHANNEL + 1, 1024)
+    if forks:
+        os.dup2(high[3], FORKS, inheritable=False)
+        os.closerange(CHANNEL + 1, FORKS)
+    os.closerange(FORKS + 1 if forks else CHANNEL + 1, 1024)
     os.umask(0o022)
 
 
@@ -113,11 +111,15 @@ def run(order):
         if order["kind"] == "python":
             import lambent_runtime
 
-            lambent_runtime.main(CHANNEL)
+            lambent_runtime.main(CHANNEL, parking(order))
             status = 0
-        elif order["kind"] == "node":
+        elif order["kind"] in ("node", "ruby"):
             os.set_inheritable(CHANNEL, True)
             os.execve(order["executable"], [order["executable"], *order["arguments"]], order["environ"])
+        elif order["kind"] == "java":
+            import jvm
+
+            jvm.main(CHANNEL, order)
         else:
             import bootstrap
 
@@ -130,6 +132,15 @@ def run(order):
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def parking(order):
+    """Where the runtime of a template waits for clones to be made; None for every other runtime."""
+    if "clone" not in order:
+        return None
+    import clones
+
+    return clones.parking(order, FORKS)
 
 
 def be_init(pair, child, drop_to):
@@ -211,10 +222,25 @@ def receive(pair):
     return data, mounts
 
 
+def enter_image(fd):
+    """The root of a container image becomes the root of everybody in here, as in init.c."""
+    kernel.move_mount(fd, IMAGE)
+    for kept in ("/proc", "/dev", "/etc/resolv.conf", "/etc/hosts"):
+        if os.path.exists(kept):
+            kernel.mount(kept, IMAGE + kept, None, kernel.MS_BIND | kernel.MS_REC)
+    os.chdir(IMAGE)
+    kernel.pivot_root(".", ".")
+    kernel.umount(".", kernel.MNT_DETACH)
+    os.chdir("/")
+
+
 def attach(texts, mounts, drop_to):
     try:
         for target, fd in zip(texts[1:], mounts):
-            kernel.move_mount(fd, os.fsdecode(target))
+            if target == b"/":
+                enter_image(fd)
+            else:
+                kernel.move_mount(fd, os.fsdecode(target))
             os.close(fd)
         if drop_to:
             os.setgroups([])
@@ -231,7 +257,7 @@ def plain(order, control, channel, log):
     """No namespaces to be had: a supervised process with limits. Loudly announced by the agent."""
     pair = socket.socket(fileno=control)
     wait_for_limits(pair)
-    listeners = {"api": listen(("127.0.0.1", 0))}
+    listeners = {"api": network.listen(("127.0.0.1", 0))}
     child = os.fork()
     if child == 0:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)

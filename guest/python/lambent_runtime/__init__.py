@@ -26,6 +26,9 @@ def preload():
             pass  # an interpreter built without it, or older than it
 
 
-def main(fd):
-    """Serve one environment over the channel `fd`; ends the process, never returns."""
-    run(fd)
+def main(fd, park=None):
+    """Serve one environment over the channel `fd`; ends the process, never returns.
+
+    With `park` this is a template: it calls `park()` when it has been through init, which returns in each clone.
+    """
+    run(fd, park)

@@ -12,6 +12,7 @@ HEADER_SIZE = HEADER.size
 unpack_header, pack_header = HEADER.unpack_from, HEADER.pack
 INIT, INVOKE = 1, 2
 READY, RESULT, ERROR, INIT_ERROR = 17, 18, 19, 20
+CHUNK, END = 21, 22  # of a streamed answer
 NO_TOKEN = bytes(16)
 
 HIGH_FD = 900  # below the 1024 descriptors that a sandbox may have, above what programs open or close by number
@@ -34,10 +35,18 @@ class Channel:
     """
 
     def __init__(self, fd):
+        self.open(fd)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def open(self, fd):
+        """Speak over `fd` from now on."""
         self._fd = move_high(fd)
         self._rest = b""
         os.set_blocking(self._fd, True)
-        os.register_at_fork(after_in_child=self._forget)
+
+    @property
+    def fd(self):
+        return self._fd
 
     def receive(self):
         """Return the next frame as (type, meta bytes, body bytes, token); raise Closed at the end."""

@@ -3,8 +3,8 @@
 import logging
 import os
 
-from . import codec, context, handler, logs, process
-from .channel import ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, READY, RESULT, Channel, Closed, Forked
+from . import codec, context, handler, logs, process, snapshot, streaming
+from .channel import END, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, READY, RESULT, Channel, Closed, Forked
 from .errors import describe
 from .rehearsal import rehearse
 
@@ -22,35 +22,63 @@ class Environment:
         self._log_handler = logs.set_up(self._sink)
         self._library = process.prepare()
         self._as_json = False
+        self._may_stream = False
         self._codec = codec.Codec()
         self._shared = {}
+        self._given = {}
         rehearse(self._codec, self._log_handler)
 
     def become(self, spec):
         """Take on what INIT says."""
         process.become(spec, self._library)
+        self._given = spec["environ"]
         self._as_json = logs.is_json(spec.get("log_format"))
         self._codec = codec.Codec(os.environ.get("AWS_EXECUTION_ENV", ""))
         self._shared = context.shared_members(os.environ)
+        self._may_stream = streaming.wanted(os.environ)
         logs.configure(self._log_handler, spec.get("log_format"), spec.get("log_level"))
 
     def load(self, name):
-        """Load the handler and say READY; a failure goes to log and platform and ends the process, as on AWS."""
+        """Load the handler; a failure goes to log and platform and ends the process, as on AWS."""
         try:
-            function = handler.load(name)
+            return handler.load(name)
         except Exception as error:
             document = describe(error)
-        else:
-            self._send(READY, NO_TOKEN, b"", b"")
-            return function
         logging.warning(INIT_FAILED)
-        self._fail(INIT_ERROR, NO_TOKEN, document)
-        raise SystemExit(1)
+        raise self.refusal(document)
+
+    def ready(self):
+        """Init is over: invocations may come."""
+        self._send(READY, NO_TOKEN, b"", b"")
+
+    def refusal(self, document, error_type=None, status=1):
+        """Say why there will be no invocations; what to raise then. `error_type`: if not the document's own."""
+        self._fail(INIT_ERROR, NO_TOKEN, document, error_type)
+        return SystemExit(status)
+
+    def wake(self, channel):
+        """In a clone of this environment: serve another channel and another log from now on."""
+        self._channel.open(channel)
+        if self._sink.fd != 1:
+            os.close(self._sink.fd)
+        self._sink.fd = process.own_log_descriptor()
+
+    def rename(self):
+        """Take on of a second spec what is not as before; the function may have changed the rest of its variables."""
+        spec = receive_spec(self._channel)
+        os.environ.update(item for item in spec["environ"].items() if self._given.get(item[0]) != item[1])
+        self._given = spec["environ"]
+        self._shared = context.shared_members(os.environ)
+
+    def descriptors(self):
+        """Those that are the platform's business, not the function's."""
+        return {0, 1, 2, self._channel.fd, self._sink.fd}
 
     def serve(self, function):
         """Answer invocations for ever."""
         receive, decode, answer = self._channel.receive, codec.decode, self._codec.answer
         read_event, make_context, shared, sink = codec.read_event, context.make, self._shared, self._sink
+        may_stream = self._may_stream
         while True:
             kind, meta, body, token = receive()
             if kind != INVOKE:
@@ -60,16 +88,36 @@ class Environment:
             set_trace(meta.get("trace"))
             try:
                 about = make_context(shared, meta, decode)
-                result = answer(function(read_event(body), about))
+                result = function(read_event(body), about)
+                pieces = result if may_stream and streaming.is_stream(result) else None
+                if pieces is None:
+                    result = answer(result)
             except Exception as error:
                 self._fail(ERROR, token, describe(error, meta["id"]))
             else:
-                self._send(RESULT, token, b"", result)
-            about = result = body = None  # or a large event would stay in memory until the next one has arrived
+                if pieces is None:
+                    self._send(RESULT, token, b"", result)
+                else:
+                    self._stream(token, pieces, meta["id"])
+            about = result = pieces = body = None  # or a large event would stay in memory until the next one comes
 
-    def _fail(self, kind, token, document):
+    def _stream(self, token, pieces, request_id):
+        """Send what a generator yields while it runs; an error in it ends what has been sent."""
+        outlet = streaming.Outlet(self._channel, token, self._codec.encode)
+        try:
+            for piece in pieces:
+                outlet.write(piece)
+        except (Closed, Forked):
+            raise
+        except Exception as error:
+            self._fail(END if outlet.begun else ERROR, token, describe(error, request_id))
+        else:
+            outlet.begin()
+            self._send(END, token, b"", b"")
+
+    def _fail(self, kind, token, document, error_type=None):
         logs.write_error(self._sink, document, self._as_json, self._codec)
-        meta = self._codec.document({"type": document["errorType"]})
+        meta = self._codec.document({"type": error_type or document["errorType"]})
         self._send(kind, token, meta, self._codec.document(document))
 
     def _send(self, kind, token, meta, body):
@@ -86,15 +134,19 @@ def set_trace(trace):
         os.environ.pop(TRACE_VARIABLE, None)
 
 
-def run(fd):
-    """Serve the channel `fd` to its end; never returns."""
+def run(fd, park=None):
+    """Serve the channel `fd` to its end; never returns. A template of SnapStart has a place to `park` (snapshot.py)."""
     error = None
     try:
         channel = Channel(fd)
         environment = Environment(channel)
         spec = receive_spec(channel)
         environment.become(spec)
-        environment.serve(environment.load(spec["handler"]))
+        function = environment.load(spec["handler"])
+        if park is not None:
+            snapshot.take(environment, park)
+        environment.ready()
+        environment.serve(function)
     except Closed:
         os._exit(0)  # the platform is gone: no thread or exit handler may keep this process alive
     except Forked:

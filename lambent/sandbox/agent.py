@@ -22,6 +22,8 @@ from pathlib import Path
 
 import msgspec
 
+import msgspec
+
 from lambent.errors import LambentError, SandboxError
 from lambent.model import Isolation, RuntimeInfo
 from lambent.privileges import FIRST_SANDBOX_UID, allow_many_descriptors
@@ -45,6 +47,7 @@ class Agent:
     ):
         self.listener = listener
         self.nursery = nursery
+        self.obey_order = sealing.obey
         self.hello = hello
         self.selector = selector
         self.clients: set[socket.socket] = set()
@@ -82,7 +85,7 @@ class Agent:
         if not data:
             self.forget(client)
             return
-        self.nursery.obey(protocol.order(data), lambda message, given=None: self.tell(client, message, given))
+        self.obey_order(protocol.order(data), lambda message, given=None: self.tell(client, message, given))
 
     def tell(self, client: socket.socket, message: protocol.Answer, fds: list[int] | None = None) -> None:
         try:
@@ -170,6 +173,7 @@ def run(
     described = msgspec.structs.replace(
         described, network=network.described, warnings=(*described.warnings, *network.warnings)
     )
+    described = msgspec.structs.replace(described, no_snapshots=isolation.why_no_snapshots(level))
     selector = selectors.DefaultSelector()
     nursery = Nursery(found, level, groups, tmp, selector)
     nursery.first_uid = first_uid

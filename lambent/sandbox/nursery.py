@@ -15,17 +15,20 @@ from typing import Protocol
 from lambent.errors import LambentError, RuntimeMissing, SandboxError
 from lambent.model import RuntimeInfo
 from lambent.privileges import FIRST_SANDBOX_UID, SANDBOX_UIDS
-from lambent.runtimes.finder import how_to_add
+from lambent.runtimes import finder
 from lambent.sandbox import netns, protocol, seccomp
 from lambent.sandbox.cgroups import Cgroups, cpu_quota_us
+from lambent.sandbox.network import Network
 from lambent.sandbox.shelf import Shelf
-from lambent.sandbox.zygotes import Husk, Zygote
+from lambent.sandbox.templates import STOCK, Template, brood_of, is_brood_of_clones, sender, template_limits
+from lambent.sandbox.zygotes import Copies, Husk, Zygote
 
 log = logging.getLogger("lambent.agent")
 
 AT_ONCE = 8  # husks that one zygote makes at a time: more only compete for the same cores
 MOST_FAILURES = 3
 MOST_ESTATES = 256
+API_PORT = 9001
 COUNTERS = ("memory_peak", "cpu_time")
 GIVEN = ("channel", "log", "api", "endpoint", *COUNTERS, "freeze")  # descriptors, in the order of Assigned.given
 CALM_S = 0.02  # a cold start takes a few milliseconds; making a husk costs about as much on another core
@@ -78,10 +81,14 @@ class Nursery:
         self.staging = tmp / "root"
         self.staging.mkdir(parents=True, exist_ok=True)
         self.shelf = Shelf(tmp, level)
+        self.network = Network()
         self.broods: dict[str, Brood] = {}
         self.out: dict[str, tuple[Husk, protocol.Assign, Tell]] = {}  # sandboxes, by husk name
         self.estates: dict[str, Path] = {}  # the /tmp of ended sandboxes, until it is inherited or forgotten
         self.filter = seccomp.program()
+        self.template_filter = seccomp.program(template=True)
+        self.copies = Copies(self.filter, template_limits(groups.version))
+        self.reserved: dict[str, tuple[protocol.Assign, Tell]] = {}  # templates to be, by husk name: ordered one by one
         self.count = 0
         self.dying: list[str] = []  # control groups that the kernel does not let go of yet
 
@@ -105,7 +112,8 @@ class Nursery:
             case protocol.Connect():
                 self.connect(order, tell)
             case protocol.Ask():
-                ready = {name: len(brood.ready) for name, brood in self.broods.items()}
+                broods = [(name, brood) for name, brood in self.broods.items() if not is_brood_of_clones(name)]
+                ready = {name: len(brood.ready) for name, brood in broods}
                 tell(protocol.Counts(order.ask, ready, len(self.out)))
 
     def prepare(self, order: protocol.Prepare, tell: Tell) -> None:
@@ -120,9 +128,12 @@ class Nursery:
 
     def assign(self, order: protocol.Assign, tell: Tell) -> None:
         try:
-            brood = self.brood(order.runtime)
-        except LambentError as error:
-            tell(protocol.Refused(order.ask, error.message))
+            brood = self.brood_of_clones(order.template) if order.template else self.brood(order.runtime)
+            if order.snapshot:
+                self.reserved[self.order(brood, self.copies)] = (order, tell)
+                return
+        except (LambentError, OSError) as error:
+            tell(protocol.Refused(order.ask, str(error)))
             return
         if brood.ready:
             self.give(brood.ready.popleft(), order, tell, waited=False)
@@ -131,7 +142,9 @@ class Nursery:
         self.settle(brood)
 
     def started(self, order: protocol.Started) -> None:
-        if order.husk in self.out:
+        if order.husk in self.out and self.out[order.husk][1].snapshot:
+            self.keep_clones(self.out[order.husk][0])  # at full speed: its own CPU is spent on making them
+        elif order.husk in self.out:
             with contextlib.suppress(OSError):
                 self.groups.limit_cpu(order.husk, cpu_quota_us(self.out[order.husk][1].memory_mb))
 
@@ -157,14 +170,33 @@ class Nursery:
     def brood(self, asked: str) -> Brood:
         """The brood that serves a runtime: its own, or that of the interpreter that stands in for it."""
         if asked not in self.runtimes:
-            raise RuntimeMissing(how_to_add(asked))
+            self.runtimes |= finder.find_added(os.environ)  # it may have been added since the start
+        if asked not in self.runtimes:
+            raise RuntimeMissing(finder.how_to_add(asked))
         runtime = self.runtimes[asked].name
         if runtime not in self.broods:
             zygote = Zygote(
-                self.runtimes[runtime], self.level, self.staging, lambda sock: self.watch_zygote(runtime, sock)
+                self.runtimes[runtime],
+                self.level,
+                self.staging,
+                lambda sock: self.watch_zygote(runtime, sock),
+                self.network,
             )
             self.broods[runtime] = Brood(zygote)
         return self.broods[runtime]
+
+    def brood_of_clones(self, template: str) -> Brood:
+        brood = self.broods.get(brood_of(template))
+        if brood is None:
+            raise SandboxError("the template of this version is gone")
+        return brood
+
+    def keep_clones(self, husk: Husk) -> None:
+        """A template has been through init: from now on clones of it are kept ready."""
+        info = self.runtimes[self.out[husk.name][1].runtime]
+        brood = self.broods[brood_of(husk.name)] = Brood(Template(husk, info, self.level, self.shelf))
+        brood.wanted = STOCK
+        self.settle(brood)
 
     def watch_zygote(self, runtime: str, sock: socket.socket) -> None:
         self.selector.register(sock, selectors.EVENT_READ, lambda: self.hear_zygote(runtime, sock))
@@ -204,23 +236,29 @@ class Nursery:
         fresh.waiting, brood.waiting = brood.waiting, fresh.waiting
         fresh.prepared, brood.prepared = brood.prepared, fresh.prepared
 
-    def order(self, brood: Brood) -> None:
+    def order(self, brood: Brood, copies: Copies | None = None) -> str:
+        """Have a husk made, or a template with `copies`. Returns its name. Raises OSError, SandboxError."""
         self.count += 1
         name = f"{self.count:08x}"
         uid = self.first_uid + self.count % SANDBOX_UIDS if self.first_uid else 0
         init_uid = max(0, self.first_uid - 1)
         self.groups.make(name)
         try:
-            husk = brood.zygote.order(name, uid, init_uid, self.filter)
+            seal = self.filter if copies is None else self.template_filter
+            husk = brood.zygote.order(name, uid, init_uid, seal, copies)
         except (OSError, SandboxError):
             self.groups.remove(name)
+            self.network.release(name)
             raise
         brood.coming += 1
         self.selector.register(husk.control, selectors.EVENT_READ, lambda: self.hear(brood, husk))
+        return name
 
     def born(self, brood: Brood, pid: int) -> None:
         """The zygote forked: put pid 1 under its limits before it may go on."""
-        husk = brood.zygote.orders.popleft()
+        self.born_as(brood.zygote.orders.popleft(), pid)
+
+    def born_as(self, husk: Husk, pid: int) -> None:
         husk.pid = pid
         try:
             self.groups.attach(husk.name, pid)
@@ -242,7 +280,11 @@ class Nursery:
             return
         for fd in fds:
             os.close(fd)
-        if kind in (b"m", b"e") and husk.state in ("assigned", "waited"):
+        pid = sender(ancillary) if husk.template else None
+        if kind == b"H" and pid and not husk.pid:
+            husk.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+            self.born_as(husk, pid)
+        elif kind in (b"m", b"e") and husk.state in ("assigned", "waited"):
             self.attached(husk, value)
         elif kind == b"X" and husk.name in self.out and self.out[husk.name][1].linger:
             self.exited(husk, value)
@@ -256,14 +298,31 @@ class Nursery:
         tell(protocol.Exited(husk.name, status, self.groups.oom_kills(husk.name) > 0))
 
     def parked(self, brood: Brood, husk: Husk, names: str, fds: list[int]) -> None:
-        husk.fds.update(zip(names.split(","), fds, strict=False))
+        if husk.template:
+            self.drop_for_own(husk, fds)
+        else:
+            husk.fds.update(zip(names.split(","), fds, strict=False))
         self.open_counters(husk)
         husk.state = "ready"
         brood.coming -= 1
+        if husk.name in self.reserved:
+            self.give(husk, *self.reserved.pop(husk.name), waited=True)
+            return
         brood.ready.append(husk)
         if self.broods.get(husk.runtime) is not brood:  # its zygote died meanwhile: nobody would ever ask for it
             husk.tell(b"K")
         self.settle(brood)
+
+    def drop_for_own(self, husk: Husk, fds: list[int]) -> None:
+        """A clone's sockets and cable are made here: what it gives could be anything, and it has no privilege."""
+        for fd in fds:
+            os.close(fd)
+        try:
+            husk.fds["api"] = netns.listen(husk.pid, API_PORT).detach()
+            husk.fds |= self.network.attach(husk.name, husk.pid)
+        except (OSError, SandboxError) as error:
+            log.error("clone %s: %s", husk.name, error)
+            husk.tell(b"K")
 
     # -- a husk becomes a sandbox
 
@@ -277,7 +336,10 @@ class Nursery:
         trees: dict[str, int] = {}
         try:
             self.groups.limit_memory(husk.name, order.memory_mb)
-            trees, husk.tmp = self.shelf.fetch(order, husk.uid, self.estates.pop(order.inherit, None))
+            if order.network == "none" and self.level != "process":
+                self.network.isolate(husk.name, husk.fds.get("routing"))
+            if not husk.template:  # a clone has its code from its template, and got its /tmp when it was made
+                trees, husk.tmp = self.shelf.fetch(order, husk.uid, self.estates.pop(order.inherit, None))
             linger = b"1" if order.linger else b"0"
             husk.tell(b"M" + b"\0".join([linger, *(target.encode() for target in trees)]) + b"\0", [*trees.values()])
         except OSError as error:
@@ -338,6 +400,7 @@ class Nursery:
         husk.control.close()
         killed_for_memory, counters = self.groups.oom_kills(husk.name) > 0, self.last_counters(husk)
         self.groups.kill(husk.name)
+        self.network.release(husk.name)
         if not self.groups.remove(husk.name):
             self.dying.append(husk.name)
         if husk.tmp is not None:
@@ -356,12 +419,29 @@ class Nursery:
         elif husk.state == "ready":
             brood.ready.remove(husk)
             self.failed(brood)
+        elif husk.name in self.reserved:
+            brood.coming -= 1
+            order, tell = self.reserved.pop(husk.name)
+            tell(protocol.Refused(order.ask, "the template ended while it was being made"))
         else:
             brood.coming -= 1
             self.failed(brood)
+        self.mourn(brood, husk)
         husk.let_go()
         husk.state = "ended"
         self.settle(brood)
+
+    def mourn(self, brood: Brood, husk: Husk) -> None:
+        """What follows from the end of a template, and of a clone."""
+        clones = self.broods.pop(brood_of(husk.name), None)
+        if clones is not None:
+            self.refuse(clones, "the template of this version ended")
+            for each in clones.ready:
+                each.tell(b"K")
+        if isinstance(brood.zygote, Template):
+            brood.zygote.bury()
+            if husk.state in ("ordered", "ready"):
+                self.shelf.drop(self.estates.pop(husk.name, None))
 
     def last_counters(self, husk: Husk) -> tuple[bytes, ...]:
         """What the sandbox has used in all; nothing of a husk that was never given out."""
@@ -448,6 +528,4 @@ class Nursery:
         for brood in self.broods.values():
             with contextlib.suppress(Exception):
                 brood.zygote.process.wait(max(0.0, deadline - time.monotonic()))
-        while self.estates:
-            self.shelf.drop(self.estates.popitem()[1])
         self.shelf.close()

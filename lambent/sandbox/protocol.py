@@ -39,6 +39,23 @@ class Assign(msgspec.Struct, frozen=True, tag="assign"):
     snapshot: bool = False  # SnapStart: the sandbox becomes a template, whose clones are kept ready once it is Started
     template: str = ""  # SnapStart: the sandbox is to be a clone of this template
     linger: bool = False  # pid 1 outlives the runtime until Stop: extensions get their SHUTDOWN phase
+    sealed: bytes = b""  # the function's environment variables, which Assigned brings opened
+    owner: str = ""  # its ARN, for which they were sealed
+
+
+class Seal(msgspec.Struct, frozen=True, tag="seal"):
+    """Encrypt these variables of a function, `owner` being its ARN. Answered with Sealed."""
+
+    ask: int
+    variables: dict[str, str]
+    owner: str
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Decrypt the variables of functions, as many as fit a message. Answered with Opened."""
+
+    ask: int
+    sealed: tuple[tuple[bytes, str], ...]  # variables, owner
 
 
 class Started(msgspec.Struct, frozen=True, tag="started"):
@@ -80,7 +97,7 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
     ask: int
 
 
-Order = Prepare | Assign | Started | Stop | Signal | Forget | Connect | Ask
+Order = Prepare | Assign | Started | Stop | Signal | Forget | Connect | Ask | Seal | Open
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -110,11 +127,26 @@ class Assigned(msgspec.Struct, frozen=True, tag="assigned"):
     task_root: str = "/var/task"
     runtime_api: str = "127.0.0.1:9001"
     waited: bool = False  # no husk was ready: this one was made on demand
+    environment: dict[str, str] = {}  # the function's own variables
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     ask: int
     error: str
+    denied: bool = False  # the function's environment variables could not be opened
+
+
+class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
+    ask: int
+    sealed: bytes = b""
+    error: str | None = None
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """What each of the sealed was, or the sentence that says why it cannot be opened."""
+
+    ask: int
+    environments: tuple[dict[str, str] | str, ...]
 
 
 class Connected(msgspec.Struct, frozen=True, tag="connected"):
@@ -149,7 +181,7 @@ class Counts(msgspec.Struct, frozen=True, tag="counts"):
     sandboxes: int
 
 
-Answer = Hello | Prepared | Assigned | Refused | Connected | Exited | Ended | Counts
+Answer = Hello | Prepared | Assigned | Refused | Connected | Exited | Ended | Counts | Sealed | Opened
 
 _encoder = msgspec.msgpack.Encoder()
 _orders = msgspec.msgpack.Decoder(Order)

@@ -12,14 +12,26 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from lambent.errors import SandboxError
 from lambent.model import RuntimeInfo
 from lambent.sandbox import roots
+from lambent.sandbox.network import Network
 
+RESOLV_CONF = "/etc/resolv.conf"
 # AWS: 1,024 descriptors, 1,024 processes and threads; no core dumps of somebody's data.
 RLIMITS = {"RLIMIT_NOFILE": (1024, 1024), "RLIMIT_NPROC": (1024, 1024), "RLIMIT_CORE": (0, 0)}
 # As AWS's images have it; the loader of a parked Node reads it once, long before it knows its function.
 LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+
+
+# What an interpreter that a husk executes is told; {} is the folder of its client, 3 the channel.
+ARGUMENTS = {
+    "node": ("{}/main.mjs", "3"),
+    "ruby": ("{}/main.rb", "3"),
+    "java": ("-jar", "{}/client.jar"),
+}
 
 
 class Husk:
@@ -36,6 +48,8 @@ class Husk:
         self.tmp: Path | None = None  # its /tmp, once assigned
         self.status: int | None = None  # wait status of the runtime, if the sandbox outlived it
         self.state = "ordered"
+        self.forks: socket.socket | None = None  # of a template: where it is told to make clones
+        self.template = ""  # of a clone: the husk that it is a copy of
 
     def __repr__(self) -> str:
         return f"<Husk {self.name} {self.runtime} pid={self.pid} {self.state}>"
@@ -63,6 +77,8 @@ class Husk:
     def let_go(self) -> None:
         """The husk has ended: nothing of it is held any more, but for its /tmp."""
         self.close_fds()
+        if self.forks is not None:
+            self.forks.close()
         if self.runtime_pidfd >= 0:
             os.close(self.runtime_pidfd)
             self.runtime_pidfd = -1
@@ -76,12 +92,23 @@ class Husk:
             return
 
 
+class Copies(msgspec.Struct, frozen=True):
+    """What a template is ordered with besides: the filter of its clones, and its own rlimits."""
+
+    seccomp: bytes
+    rlimits: dict[str, tuple[int, int]]
+
+
 class Zygote:
     """A running zygote of one runtime."""
 
-    def __init__(self, info: RuntimeInfo, level: str, staging: Path, watch: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self, info: RuntimeInfo, level: str, staging: Path, watch: Callable[[socket.socket], None], network: Network
+    ) -> None:
         self.info = info
+        self.network = network
         self.level = level
+        self.client = roots.client_dir(info, staging.parent)  # the runtime's client on the host
         self.ready = False
         self.orders: deque[Husk] = deque()  # sent, pid not yet told
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -112,6 +139,9 @@ class Zygote:
         argv = [interpreter, *isolated, "/.lambent/zygote/zygote.py", str(control), str(pidns), self.info.kind]
         # The platform's own interpreter stands in as the parent of runtimes that are not Python.
         plan = roots.plan(self.info, str(staging), argv)
+        if self.network.resolv_conf:
+            plan["binds"] = [bind for bind in plan["binds"] if bind[1] != RESOLV_CONF]
+            plan["files"] = plan["files"] | {RESOLV_CONF: self.network.resolv_conf}
         if self.info.kind != "python":
             plan["binds"].append([_base_prefix(), _SPAWNER_PREFIX])
         if self.level == "userns":  # a /proc of one's own is only allowed where the machine's can be seen; it covers it
@@ -119,12 +149,11 @@ class Zygote:
         return [sys.executable, *isolated, boot, json.dumps(plan)]
 
     def _environ(self) -> dict[str, str]:
-        guest = roots.guest_dir() / self.info.kind
-        extra = {"LAMBENT_GUEST": str(guest)} if self.level == "process" else {}
+        extra = {"LAMBENT_GUEST": str(self.client)} if self.level == "process" else {}
         return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **extra}
 
-    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes) -> Husk:
-        """Ask for one husk. Its pid, and later its readiness, arrive as messages."""
+    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes, copies: "Copies | None" = None) -> Husk:
+        """Ask for one husk. Its pid, and later its readiness, arrive as messages. With `copies` it is a template."""
         control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         log_read, log_write = os.pipe()
@@ -132,9 +161,15 @@ class Zygote:
             os.fchown(log_write, uid, uid)  # or /dev/stdout could be used but not opened
         husk = Husk(name, self.info.name, uid, control, {"channel": channel.detach(), "log": log_read})
         given = [their_control.fileno(), their_channel.fileno(), log_write]
+        order = self._order(name, uid, init_uid, seccomp)
+        if copies is not None:
+            husk.forks, their_forks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            given.append(their_forks.detach())
+            order |= {"clone": {"seccomp": copies.seccomp.hex(), "rlimits": order["rlimits"]}}
+            order["rlimits"] = copies.rlimits
         try:
             self.control.sendmsg(
-                [json.dumps(self._order(name, uid, init_uid, seccomp)).encode()],
+                [json.dumps(order).encode()],
                 [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", given))],
             )
         except OSError as error:
@@ -144,13 +179,14 @@ class Zygote:
         finally:
             their_control.close()
             their_channel.close()
-            os.close(log_write)
+            for fd in given[2:]:
+                os.close(fd)
         self.orders.append(husk)
         return husk
 
     def _order(self, name: str, uid: int, init_uid: int, seccomp: bytes) -> dict[str, object]:
         inside = self.level != "process"
-        guest = "/var/runtime" if inside else str(roots.guest_dir() / "node")
+        client = "/var/runtime" if inside else str(self.client)
         return {
             "husk": name,
             "level": self.level,
@@ -158,10 +194,11 @@ class Zygote:
             "uid": uid,
             "init_uid": init_uid,
             "seccomp": seccomp.hex(),
+            "network": self.network.order(name) if inside else {},
             "rlimits": RLIMITS if inside else {key: RLIMITS[key] for key in ("RLIMIT_NOFILE", "RLIMIT_CORE")},
             "executable": roots.inside_path(self.info) if inside else self.info.executable,
-            "arguments": [f"{guest}/main.mjs", "3"],
-            "environ": {"PATH": "/var/lang/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": LIBRARIES},
+            "arguments": [argument.format(client) for argument in ARGUMENTS.get(self.info.kind, ())],
+            "environ": {"PATH": "/var/lang/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": LIBRARIES, "LANG": "C.UTF-8"},
         }
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.model import RuntimeInfo
+from lambent.sandbox import java_client
 
 _LINKED = ("/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 # Public, and needed by ordinary programs: certificates, the loader's cache, names of ports and types.
@@ -35,8 +36,22 @@ def guest_dir() -> Path:
     return inside if inside.is_dir() else package.parent / "guest"
 
 
+def compiled() -> Path:
+    """Where scripts/install puts what it compiles."""
+    return Path(__file__).resolve().parent / "_bin"
+
+
 def init_program() -> Path:
-    return Path(__file__).resolve().parent / "_bin" / "lambent-init"
+    return compiled() / "lambent-init"
+
+
+def client_dir(info: RuntimeInfo, scratch: Path) -> Path | None:
+    """The runtime client of `info` on the host, None where the function brings its own. Raises RuntimeMissing."""
+    if info.kind == "provided":
+        return None
+    if info.kind == "java":
+        return java_client.find(guest_dir() / "java", (compiled(), scratch), info.executable)
+    return guest_dir() / info.kind
 
 
 def prefix_of(info: RuntimeInfo) -> str:
@@ -64,8 +79,11 @@ def plan(info: RuntimeInfo, staging: str, argv: list[str]) -> dict[str, Any]:
     binds += [[os.path.realpath(f"/etc/{name}"), f"/etc/{name}"] for name in _ETC if os.path.exists(f"/etc/{name}")]
     if init_program().exists():
         binds.append([str(init_program()), "/.lambent/init"])
-    if info.kind in ("python", "node"):
-        binds.append([str(guest / info.kind), "/var/runtime"])
+    client = client_dir(info, Path(staging).parent)
+    if client:
+        binds.append([str(client), "/var/runtime"])
+    if info.kind == "java":  # Debian's Java has its settings there
+        binds += [[str(path), str(path)] for path in sorted(Path("/etc").glob("java-*"))]
     if prefix_of(info):
         binds.append([prefix_of(info), "/var/lang"])
     elif info.executable:

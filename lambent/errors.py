@@ -11,6 +11,7 @@ LambentError
 │   ├── RequestTooLarge
 │   ├── TooManyRequests             a throttle, with its Reason
 │   ├── SnapStartError              an environment could not be restored from its snapshot; the code says how
+│   ├── EnvironmentDenied           environment variables that cannot be decrypted
 │   ├── ServiceException            our fault
 │   └── NotImplementedYet           an operation or option that is not built yet
 ├── SettingError                    a setting that cannot be obeyed
@@ -115,6 +116,14 @@ class SnapStartError(AwsError):
 
     code = "SnapStartException"
     status = 400
+
+
+class EnvironmentDenied(AwsError):
+    """Lambda was unable to decrypt the environment variables because KMS access was denied. Please check the \
+function's KMS key settings."""
+
+    code = "KMSAccessDeniedException"
+    status = 502
 
 
 class ServiceException(AwsError):

@@ -36,9 +36,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: int = 3
     tmp_mb: int = 512
     architecture: str = "x86_64"
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = {}  # empty until the node agent has opened the next
+    sealed_environment: bytes = b""  # encrypted, as it is stored
     image: ImageConfig | None = None  # None: a zip
     layers: tuple[str, ...] = ()  # code-store digests, in order of application
+    subnets: tuple[str, ...] = ()  # of VpcConfig; none: not in a VPC
     log_format: str = "Text"  # or "JSON"
     application_log_level: str | None = None
     system_log_level: str | None = None

@@ -1,4 +1,5 @@
-"""The lines that the platform itself writes into a function's log: INIT_START, START, END and REPORT.
+"""The lines that the platform itself writes into a function's log: INIT_START, INIT_REPORT, START, END, REPORT.
+With SnapStart also RESTORE_START and RESTORE_REPORT.
 
 Pure functions to text. Source: lambda-semantics.md §10 and the recordings of test_lambda_runtimes (log-events).
 """
@@ -25,14 +26,59 @@ def speaks(version: Version) -> bool:
 
 
 def init_start(version: Version, at: float) -> bytes:
-    runtime, arn = _runtime_version(version)
+    runtime, arn = runtime_version(version)
     if version.log_format == "JSON":
         record: dict[str, object] = {
-            "initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime, "runtimeVersionArn": arn,
-            "functionName": version.name, "functionVersion": version.version,
+            "initializationType": initialization(version), "phase": "init", "runtimeVersion": runtime,
+            "runtimeVersionArn": arn, "functionName": version.name, "functionVersion": version.version,
         }  # fmt: skip
         return _event(at, "platform.initStart", record)
     return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
+
+
+def init_report(version: Version, took_ms: float, phase: str, status: str, error_type: str | None, at: float) -> bytes:
+    """What AWS writes of an init that failed; of one that did not, on demand, it writes nothing.
+
+    `phase` is init, or invoke where an invocation waits for the repetition; `status` is timeout or error.
+    """
+    if version.log_format == "JSON":
+        record: dict[str, object] = {
+            "initializationType": initialization(version), "phase": phase, "status": status,
+            "metrics": {"durationMs": round(took_ms, 3)},
+        }  # fmt: skip
+        if error_type:
+            record["errorType"] = error_type
+        return _event(at, "platform.initReport", record)
+    kind = f"\tError Type: {error_type}" if error_type else ""
+    return f"INIT_REPORT Init Duration: {took_ms:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}\n".encode()
+
+
+def restore_start(version: Version, at: float) -> bytes:
+    runtime, arn = runtime_version(version)
+    if version.log_format == "JSON":
+        record: dict[str, object] = {
+            "functionName": version.name, "functionVersion": version.version, "runtimeVersion": runtime,
+            "runtimeVersionArn": arn,
+        }  # fmt: skip
+        return _event(at, "platform.restoreStart", record)
+    return f"RESTORE_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
+
+
+def restore_report(version: Version, took_ms: float, status: str, error_type: str | None, at: float) -> bytes:
+    """`status` is success, timeout or error; only the last two are shown in text."""
+    if version.log_format == "JSON":
+        record: dict[str, object] = {"status": status, "metrics": {"durationMs": round(took_ms, 3)}}
+        if error_type:
+            record["errorType"] = error_type
+        return _event(at, "platform.restoreReport", record)
+    ending = f"\tStatus: {status}" if status != "success" else ""
+    ending += f"\tError Type: {error_type}" if error_type else ""
+    return f"RESTORE_REPORT Restore Duration: {took_ms:.2f} ms{ending}\n".encode()
+
+
+def initialization(version: Version) -> str:
+    """AWS's initializationType."""
+    return "snap-start" if version.snap_start else "on-demand"
 
 
 def start(request_id: str, version: Version, at: float) -> bytes:
@@ -46,6 +92,10 @@ def end(request_id: str, version: Version, outcome: Outcome, at: float) -> bytes
     if version.log_format == "JSON":
         return _report_event(request_id, version, outcome, at)
     init = f"Init Duration: {outcome.init_ms:.2f} ms\t" if outcome.init_ms is not None else ""
+    if outcome.restore_ms is not None:
+        init = (
+            f"Restore Duration: {outcome.restore_ms:.2f} ms\tBilled Restore Duration: {outcome.restore_billed_ms} ms\t"
+        )
     return (
         f"END RequestId: {request_id}\n"
         f"REPORT RequestId: {request_id}\tDuration: {outcome.duration_ms:.2f} ms\t"
@@ -74,6 +124,9 @@ def _report_event(request_id: str, version: Version, outcome: Outcome, at: float
     }  # fmt: skip
     if outcome.init_ms is not None:
         metrics["initDurationMs"] = round(outcome.init_ms, 3)
+    if outcome.restore_ms is not None:
+        metrics["restoreDurationMs"] = round(outcome.restore_ms, 3)
+        metrics["billedRestoreDurationMs"] = outcome.restore_billed_ms
     record: dict[str, object] = {"requestId": request_id, "metrics": metrics, "status": outcome.status}
     if outcome.error_type and outcome.status != "success":
         record["errorType"] = outcome.error_type
@@ -84,7 +137,7 @@ def _event(at: float, kind: str, record: dict[str, object]) -> bytes:
     return _json({"time": iso(at), "type": kind, "record": record}) + b"\n"
 
 
-def _runtime_version(version: Version) -> tuple[str, str]:
+def runtime_version(version: Version) -> tuple[str, str]:
     """python:3.13.v1 and its ARN; the number after v is AWS's build, of which Lambent has one."""
     family = version.runtime.rstrip("x.").replace("nodejs", "nodejs:").replace("python", "python:")
     name = family.replace("provided.", "provided:")

@@ -22,16 +22,16 @@ from pathlib import Path
 
 import msgspec
 
-import msgspec
-
 from lambent.errors import LambentError, SandboxError
 from lambent.model import Isolation, RuntimeInfo
-from lambent.privileges import FIRST_SANDBOX_UID, allow_many_descriptors
+from lambent.privileges import FIRST_SANDBOX_UID, KEYS, allow_many_descriptors
 from lambent.runtimes import finder
 from lambent.sandbox import cgroups, isolation, mounts, protocol, roots
 from lambent.sandbox.network import NetworkPlan, establish
 from lambent.sandbox.nursery import Nursery
 from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
+from lambent.sandbox.sealing import Sealing
+from lambent.sandbox.vault import Vault
 
 log = logging.getLogger("lambent.agent")
 
@@ -43,8 +43,9 @@ class Agent:
     """One listening socket, any number of front ends (in practice one), one nursery of husks."""
 
     def __init__(
-        self, listener: socket.socket, nursery: Nursery, hello: protocol.Hello, selector: selectors.BaseSelector
-    ):
+        self, listener: socket.socket, nursery: Nursery, hello: protocol.Hello, selector: selectors.BaseSelector,
+        sealing: Sealing,
+    ):  # fmt: skip
         self.listener = listener
         self.nursery = nursery
         self.obey_order = sealing.obey
@@ -164,6 +165,7 @@ def run(
     groups = cgroups.find(instance)
     swept = cgroups.sweep(groups)
     listener = listen(path, owner)  # before a user namespace, in which the owner's uid has no name
+    vault = Vault(Path(os.environ["LAMBENT_DATA"]) / KEYS)
     first_uid = enter(level, groups, tmp)
     found: dict[str, RuntimeInfo] = finder.find(os.environ, fallback)
     described: Isolation = isolation.describe(
@@ -182,7 +184,7 @@ def run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
     try:
-        Agent(listener, nursery, hello, selector).serve()
+        Agent(listener, nursery, hello, selector, Sealing(vault, nursery.obey)).serve()
     finally:
         nursery.close()
         cgroups.sweep(groups)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.errors import AgentGone, SandboxError
+from lambent.errors import AgentGone, EnvironmentDenied, SandboxError
 from lambent.sandbox import protocol
 
 OnEnd = Callable[[protocol.Ended | protocol.Exited], None]
@@ -69,14 +69,26 @@ class AgentClient:
             raise SandboxError(answer.error)
 
     async def assign(self, make: Callable[[int], protocol.Assign], on_end: OnEnd) -> Given:
-        """A sandbox as in the order that `make` makes for a number. Raises SandboxError.
+        """A sandbox as in the order that `make` makes for a number. Raises SandboxError, EnvironmentDenied.
 
         `on_end` is called once when it ends, which may be before this returns; before that with Exited, if it lingers.
         """
         answer = await self._ask(make, on_end)
         if isinstance(answer, protocol.Refused):
-            raise SandboxError(answer.error)
+            raise EnvironmentDenied(answer.error) if answer.denied else SandboxError(answer.error)
         return answer  # type: ignore[no-any-return]
+
+    async def seal(self, variables: dict[str, str], owner: str) -> bytes:
+        """The variables of the function `owner` encrypted. Raises SandboxError."""
+        answer = await self._ask(lambda ask: protocol.Seal(ask, variables, owner))
+        if answer.error:
+            raise SandboxError(answer.error)
+        return bytes(answer.sealed)
+
+    async def open(self, sealed: tuple[tuple[bytes, str], ...]) -> tuple[dict[str, str] | str, ...]:
+        """What each of (sealed, owner) was, or the sentence that says why it cannot be opened."""
+        answer = await self._ask(lambda ask: protocol.Open(ask, sealed))
+        return answer.environments  # type: ignore[no-any-return]
 
     async def connection_into(self, husk: str, port: int) -> socket.socket:
         """A socket that is connecting to 127.0.0.1:`port` inside the sandbox. Raises SandboxError."""

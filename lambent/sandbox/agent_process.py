@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from lambent.errors import AgentGone
-from lambent.privileges import FRONT_END_UID
+from lambent.privileges import FRONT_END_UID, KEYS
 from lambent.sandbox.network import NetworkPlan
 from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
 from lambent.settings import Settings, names_in
@@ -44,6 +44,11 @@ class AgentProcess:
         self.run_dir.chmod(0o711)  # the front end passes through to its socket, which only it may open
         if os.geteuid() == 0:
             os.chown(self.run_dir, 0, 0)
+        keys = data / KEYS
+        keys.mkdir(exist_ok=True)
+        keys.chmod(0o700)
+        if os.geteuid() == 0:
+            os.chown(keys, 0, 0)
         self._process: subprocess.Popen[bytes] | None = None
         self.path = str(self.run_dir / "agent.sock")
         if len(self.path) > LONGEST_SOCKET_PATH:

@@ -18,6 +18,7 @@ MOST_CONNECTIONS = 64  # a runtime needs one or two; the rest of our descriptors
 JSON = [("Content-Type", "application/json")]
 TEXT = [("Content-Type", "text/plain; charset=utf-8")]
 OK = b'{"status":"OK"}\n'
+NOWHERE = "404"
 
 Handler = Callable[[ApiConnection, ApiRequest], None]
 Raw = Callable[[bytes], asyncio.Protocol | None]
@@ -37,6 +38,8 @@ class Router:
     def __init__(self) -> None:
         self._routes: list[Route] = []
         self.cut_off: Callable[[ApiRequest], None] = lambda request: None  # a body broke off: nobody to answer
+        self.more: Callable[[], None] | None = None  # adds routes that are made only when somebody needs them
+        self.opened: Handler | None = None  # sees each request before its body, and may give it a sink
 
     def add(self, method: str, path: "str | re.Pattern[str]", handler: Handler) -> None:
         """`path` is the whole path, or a pattern that it must match wholly."""
@@ -46,17 +49,26 @@ class Router:
         if not request.complete:
             self.cut_off(request)
             return
-        allowed = ""
+        allowed = self._find(connection, request)
+        if allowed == NOWHERE and self.more is not None:
+            more, self.more = self.more, None
+            more()
+            allowed = self._find(connection, request)
+        if allowed == NOWHERE:
+            connection.respond(404, TEXT, b"404 page not found\n")
+        elif allowed:
+            connection.respond(405, [("Allow", allowed)], b"")
+
+    def _find(self, connection: ApiConnection, request: ApiRequest) -> str:
+        """Empty if there was a handler, or else the method that the path takes; NOWHERE if it is none."""
+        allowed = NOWHERE
         for route in self._routes:
             if route.path.fullmatch(request.path):
                 if route.method == request.method:
                     route.handler(connection, request)
-                    return
+                    return ""
                 allowed = route.method
-        if allowed:
-            connection.respond(405, [("Allow", allowed)], b"")
-        else:
-            connection.respond(404, TEXT, b"404 page not found\n")
+        return allowed
 
 
 class ApiServer:
@@ -64,6 +76,7 @@ class ApiServer:
 
     def __init__(self, listener: socket.socket, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.router = Router()
+        self.shared = False  # extensions need it after the runtime's link has been closed
         self.raw: Raw | None = None  # who takes connections that do not begin with HTTP (extension_output.py)
         self._listener = listener
         self._loop = loop or asyncio.get_running_loop()
@@ -71,7 +84,7 @@ class ApiServer:
         self._opening: asyncio.Task[None] | None = None
         self._connections: set[ApiConnection] = set()
         self._lost_listeners: list[Callable[[ApiConnection], None]] = []
-        self._watched = False
+        self._watched = self._serving = False
         self.closed = False
 
     def on_lost(self, listener: Callable[[ApiConnection], None]) -> None:
@@ -87,8 +100,10 @@ class ApiServer:
     async def serve(self) -> None:
         """Serve from now on."""
         self._unwatch()
-        if self._server is None and not self.closed:
-            self._server = await self._loop.create_server(self._accept, sock=self._listener)
+        if self._serving or self.closed:
+            return
+        self._serving = True
+        self._opened(await self._loop.create_server(self._accept, sock=self._listener))
 
     def close(self) -> None:
         if self.closed:
@@ -109,6 +124,11 @@ class ApiServer:
         self._unwatch()
         self._opening = self._loop.create_task(self.serve())
 
+    def _opened(self, server: asyncio.Server) -> None:
+        self._server = server
+        if self.closed:
+            server.close()
+
     def _unwatch(self) -> None:
         if self._watched:
             self._watched = False
@@ -120,6 +140,7 @@ class ApiServer:
     def _welcome(self) -> ApiConnection:
         welcome = len(self._connections) < MOST_CONNECTIONS and not self.closed
         connection = ApiConnection(self.router.serve, self._lost, MOST_RESPONSE_BYTES, welcome)
+        connection.opened = self.router.opened
         self._connections.add(connection)
         return connection
 

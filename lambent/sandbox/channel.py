@@ -7,29 +7,29 @@ an invocation is unguessable and echoed by its answer, so that nothing written e
 import asyncio
 import os
 import socket
-import struct
 from typing import Any, cast
 
 import msgspec
 
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
+from lambent.sandbox.stream_frames import CHUNK, END, HEADER, BadFrame, Frame, StreamFrames
+from lambent.sandbox.streamed import Sink
 
-HEADER = struct.Struct(">B3xII16s")
 INIT, INVOKE, READY, RESULT, ERROR, INIT_ERROR = 1, 2, 17, 18, 19, 20
+PROCEED = 5
 _NO_TOKEN = bytes(16)
 # A function may answer 6 MB; anything far beyond is not an answer but an attempt to fill the host's memory.
 LARGEST_BODY = 64 << 20
 LARGEST_META = 1 << 20
 SMALL_BODY = 65536
 
-Frame = tuple[int, bytes, bytes]  # type, meta, body
-
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ChannelLink(asyncio.Protocol):
-    """One guest at the other end. `_waiting` is set exactly while an answer is due; all else it says is a breach."""
+    """One guest at the other end. All that it says is a breach, unless an answer is due: then `_waiting` is set or,
+    once the answer has begun to come as a stream, `_streaming` in its place."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -37,6 +37,10 @@ class ChannelLink(asyncio.Protocol):
         self._waiting: asyncio.Future[Frame] | None = None
         self._told: asyncio.Future[Frame] | None = None  # the answer to an INIT that was sent before the transport was
         self._fd = -1
+        self._sink: Sink | None = None  # for the answer that is due, if it is a stream; None: to be gathered
+        self._streaming: StreamFrames | None = None
+        self._heard: Sink | None = None  # has the whole stream that END has just ended
+        self._paused = False  # reading is, since nobody takes what the stream brings
         self._token = _NO_TOKEN
         self._buffer = bytearray()  # of an answer that has not come in one piece
         self._wanted = HEADER.size  # bytes that the buffer must hold before it is worth another look
@@ -71,13 +75,28 @@ class ChannelLink(asyncio.Protocol):
             return InitDone(self._type_of(meta), body)
         raise self._breach(f"a frame of type {kind} in answer to INIT")
 
+    def proceed(self) -> None:
+        if self._transport is not None and not self.closed:
+            self._transport.write(HEADER.pack(PROCEED, 0, 0, _NO_TOKEN))
+
     async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
         kind, answer_meta, body = await self._exchange(INVOKE, _to_json(meta), payload, token)
         if kind == RESULT:
             return Reply(body)
         if kind == ERROR:
             return Reply(body, self._type_of(answer_meta), b'"last":true' in answer_meta)
+        sink, self._heard = self._heard, None
+        if kind == END and sink is not None:
+            failed = self._type_of(answer_meta) if body or answer_meta else None
+            return sink.reply(body, failed, b'"last":true' in answer_meta)
         raise self._breach(f"a frame of type {kind} in answer to INVOKE")
+
+    async def stream(self, token: bytes, meta: dict[str, Any], payload: bytes, sink: Sink) -> Reply:
+        self._sink = sink
+        try:
+            return await self.invoke(token, meta, payload)
+        finally:
+            self._sink = None
 
     def close(self) -> None:
         if self._transport is not None:
@@ -92,7 +111,7 @@ class ChannelLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._waiting is None:
-            self._breach("data while no answer was due")
+            self._hear_more(data)
             return
         if self._buffer:
             self._buffer += data
@@ -103,6 +122,9 @@ class ChannelLink(asyncio.Protocol):
             self._keep(data, HEADER.size)
             return
         kind, meta_size, body_size, token = HEADER.unpack_from(data)
+        if kind == CHUNK:
+            self._begin_stream(data, self._waiting)
+            return
         if body_size > LARGEST_BODY or meta_size > LARGEST_META or token != self._token:
             self._breach("a frame that answers no invocation")
             return
@@ -117,7 +139,42 @@ class ChannelLink(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._end(LinkClosed("the runtime closed its channel"))
 
+    # -- a streamed answer's Source
+
+    def hold(self) -> None:
+        if self._transport is not None and not self.closed and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        if self._transport is not None and not self.closed and self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
     # -- details
+
+    def _begin_stream(self, data: bytes, waiting: "asyncio.Future[Frame]") -> None:
+        """The first frame of the answer is a chunk: from now on there are more."""
+        self._streaming = StreamFrames(self._token, self._sink, self, waiting)
+        self._waiting = None
+        if self._buffer:
+            self._buffer, self._wanted = bytearray(), HEADER.size
+        self._hear_more(data)
+
+    def _hear_more(self, data: bytes) -> None:
+        stream = self._streaming
+        if stream is None:
+            self._breach("data while no answer was due")
+            return
+        try:
+            end = stream.feed(data)
+        except BadFrame as error:
+            self._breach(str(error))
+            return
+        if end is not None:
+            self._streaming, self._token, self._heard = None, _NO_TOKEN, stream.sink
+            if not stream.waiting.done():
+                stream.waiting.set_result(end)
 
     def _exchange(self, kind: int, meta: bytes, body: bytes, token: bytes) -> "asyncio.Future[Frame]":
         """Send a frame; the future is its answer."""
@@ -181,6 +238,8 @@ class ChannelLink(asyncio.Protocol):
             return
         self.closed = True
         waiting, self._waiting = self._waiting, None
+        if self._streaming is not None:
+            waiting, self._streaming = self._streaming.waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_exception(error)
         for callback in self.on_closed:

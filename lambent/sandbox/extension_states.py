@@ -10,7 +10,7 @@ import uuid
 import msgspec
 
 from lambent.errors import LambentError
-from lambent.sandbox.failures import signal_name
+from lambent.sandbox.signals import signal_name
 
 MOST_EXTENSIONS = 10
 EVENTS = ("INVOKE", "SHUTDOWN")

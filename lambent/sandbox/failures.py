@@ -7,6 +7,9 @@ import os
 
 import msgspec
 
+from lambent.sandbox.extension_states import Fatal
+from lambent.sandbox.signals import signal_name
+
 # The buffered maximum of the Runtime Interface Emulator: 6 MiB and 100 bytes.
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
 _json = msgspec.json.Encoder().encode
@@ -42,6 +45,17 @@ def exited(request_id: str, wait_status: int | None, *, out_of_memory: bool) -> 
     return _failure("Runtime.ExitError", "failure", request_id, text)
 
 
+def extension(request_id: str, fatal: Fatal) -> Failure:
+    """An extension ended the environment."""
+    return _failure(fatal.kind, "failure", request_id, fatal.text)
+
+
+def renamed(failure: Failure, error_type: str) -> Failure:
+    """The same under another type: an extension inside the runtime's process said why that would end."""
+    document = msgspec.json.decode(failure.body)
+    return Failure(error_type, failure.status, _json({**document, "errorType": error_type}))
+
+
 def too_large(size: int, limit: int = RESPONSE_LIMIT) -> Failure:
     message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({limit} bytes)."
     error_type = "Function.ResponseSizeTooLarge"
@@ -53,12 +67,3 @@ def init_failed(request_id: str, error_type: str, body: bytes | None) -> Failure
     if not body:
         return _failure(error_type, "error", request_id, "Runtime exited with error: exit status 1")
     return Failure(error_type, "error", body)
-
-
-def signal_name(number: int) -> str:
-    """As Go's os/exec prints them, since AWS's platform is written in it."""
-    return {
-        1: "hangup", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trace/breakpoint trap", 6: "aborted",
-        7: "bus error", 8: "floating point exception", 9: "killed", 11: "segmentation fault", 13: "broken pipe",
-        14: "alarm clock", 15: "terminated", 31: "bad system call",
-    }.get(number, f"signal {number}")  # fmt: skip

@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
-from collections import deque
+import math
 from collections.abc import Callable
 
 from lambent.clock import Clock
 from lambent.errors import AgentGone, RuntimeMissing, SandboxError
-from lambent.model import Invocation, Version
-from lambent.runtimes.finder import how_to_add
+from lambent.model import Invocation, RuntimeInfo, Version
+from lambent.runtimes import finder
 from lambent.sandbox import pool as decisions
 from lambent.sandbox.agent_client import AgentClient
-from lambent.sandbox.pool import Pool, Step
+from lambent.sandbox.budget import Meter, budget_mb
+from lambent.sandbox.freezing import Freezer
+from lambent.sandbox.places import Places
+from lambent.sandbox.pool import Node, Pool, Step
 from lambent.sandbox.sandbox import Sandbox
 from lambent.sandbox.starter import Starter
 from lambent.settings import Settings
@@ -19,7 +22,7 @@ from lambent.settings import Settings
 log = logging.getLogger("lambent")
 
 AGENT_WAIT_S = 15.0  # a new agent is there after one or two
-LOOK_EVERY_S = 5.0  # how often idle sandboxes are looked over; expiry is meant in minutes
+LOOK_EVERY_S = 1.0  # how often all sandboxes are looked over; ages are meant in minutes, but memory fills in seconds
 
 
 class Lease:
@@ -34,16 +37,21 @@ class Lease:
     async def __aenter__(self) -> Sandbox:
         pool = self._pool = self._keeper.pool(self._version)
         self._sandbox = pool.take() or await self._keeper.obtain(pool, self._version)
-        pool.busy += 1
+        pool.busy.add(self._sandbox)
         return self._sandbox
 
-    async def __aexit__(self, *_: object) -> None:
-        self._pool.busy -= 1
-        self._keeper.release(self._pool, self._sandbox)
+    async def __aexit__(self, error: object, *_: object) -> None:
+        if error is not None:
+            self._sandbox.end()  # nobody knows what an invocation that came to no outcome left behind in there
+        settling = self._sandbox.settling
+        if settling is None:
+            self._keeper.release(self._pool, self._sandbox)
+        else:
+            settling.add_done_callback(lambda _: self._keeper.release(self._pool, self._sandbox))
 
 
 class Keeper:
-    """All pools of this node. `alive` is the number of sandboxes that exist or are being made."""
+    """All pools of this node. Who has a place is busy, idle or an estate in its pool, or is leaving."""
 
     def __init__(self, settings: Settings, starter: Starter, clock: Clock) -> None:
         self.settings = settings
@@ -52,10 +60,23 @@ class Keeper:
         self.agent: AgentClient | None = None
         self._attached = asyncio.Event()  # set while there is an agent
         self.pools: dict[str, Pool] = {}
-        self.alive = 0
-        self._room: deque[asyncio.Future[None]] = deque()  # invocations that wait for any sandbox to end or rest
-        self._homes: dict[str, Pool] = {}  # sandbox name: its pool
+        self._retired: list[Pool] = []  # whose running calls have not finished
+        self.freezer = Freezer(self.pools.values, clock, settings.freeze_after_ms)
+        self._budget_mb = budget_mb(settings.memory_budget_mb)
+        self._meter = Meter(clock.monotonic)
+        self._max_age_s = settings.max_age_s or math.inf
+        self._places = Places()
         self._in_use: dict[str, int] = {}  # runtimes that functions need: husks to keep
+
+    @property
+    def budget_mb(self) -> int:
+        """The memory that sandboxes may fill, without what the templates of SnapStart hold of it."""
+        return max(0, self._budget_mb - self.starter.snapshots.held_mb())
+
+    @property
+    def alive(self) -> int:
+        """Sandboxes that exist or are being made, and estates."""
+        return self._places.taken
 
     # -- invoke's Placement
 
@@ -67,13 +88,22 @@ class Keeper:
 
     async def prepare(self, version: Version) -> None:
         """Have the runtime's husks ready before the first call. Raises SandboxError."""
-        refusal = self.refuse(version.runtime)
+        refusal = self.refuse(version.husk_runtime) if version.image is None else self.refuse_images()
         if refusal:
             raise RuntimeMissing(refusal)
-        await self.use(version.runtime)
+        await self.use(version.husk_runtime)
+        if version.snap_start:
+            await self._initialise(version)
+
+    async def _initialise(self, version: Version) -> None:
+        """Have the version's template ready; once more if the agent dies meanwhile."""
+        try:
+            await self.starter.snapshots.template(await self.present(), version)
+        except AgentGone:
+            await self.starter.snapshots.template(await self.present(), version)
 
     async def use(self, runtime: str) -> None:
-        agent = await self._present()
+        agent = await self.present()
         husks = self._in_use[runtime] = self.settings.husks
         await agent.prepare(runtime, husks)
 
@@ -86,16 +116,30 @@ class Keeper:
             if stays(pool.version):
                 continue
             pool.retired = True
-            del self.pools[pool.key]
-            idle, pool.idle = pool.idle, []
-            for sandbox in idle:
-                sandbox.end()
+            self._retired.append(self.pools.pop(pool.key))
+            for sandbox in (*pool.idle, *pool.estates):
+                self._dismiss(pool, sandbox)
+        self.starter.snapshots.changed((account, region, name), stays)
 
     def refuse(self, runtime: str) -> str | None:
         """Why `runtime` cannot run here and how to add it; None when it can."""
-        if self.agent is None or runtime in self.agent.hello.runtimes:
+        if self.agent is None or runtime in self.agent.hello.runtimes or runtime in self.runtimes():
             return None
-        return how_to_add(runtime)
+        return finder.how_to_add(runtime)
+
+    def refuse_images(self) -> str | None:
+        """Why container images cannot run here; None when they can."""
+        if self.agent is not None and self.agent.hello.isolation.kind == "process":
+            return (
+                "Container images need namespaces, and this machine gives Lambent none: run it as root, or allow user "
+                "namespaces."
+            )
+        return None
+
+    def runtimes(self) -> dict[str, RuntimeInfo]:
+        """What the agent found when it started, and what has been added since."""
+        found = self.agent.hello.runtimes if self.agent else {}
+        return found | finder.find_added({"LAMBENT_DATA": str(self.settings.data_dir)})
 
     # -- the agent's comings and goings
 
@@ -110,8 +154,12 @@ class Keeper:
                 log.warning("husks for %s: %s", runtime, error)
 
     def detach(self) -> None:
+        """The agent is gone, and every /tmp with it."""
         self.agent = None
         self._attached.clear()
+        for pool in list(self.pools.values()):
+            for estate in list(pool.estates):
+                self._dismiss(pool, estate)
 
     # -- housekeeping
 
@@ -121,17 +169,37 @@ class Keeper:
             self.expire(self.clock.monotonic())
 
     def expire(self, now: float) -> None:
-        """End what has been idle for too long, and forget pools in which nobody is or waits."""
-        for pool, sandbox in decisions.expired(list(self.pools.values()), now, self.settings.idle_expiry_s):
-            if sandbox in pool.idle:  # ending one may be how the agent's death comes to light, which ends all
-                self._end_idle(pool, sandbox)
+        """End what has been idle for too long or is too old, make up for memory that running calls have taken, and
+        forget pools in which nobody is or waits."""
+        pools = self._all_pools()
+        for pool, sandbox in decisions.expired(pools, now, self.settings.idle_expiry_s, self._max_age_s):
+            self._dismiss(pool, sandbox)
+        self._meter.measured_mb(pools, self.budget_mb)
+        while decisions.expected_mb(pools) > self.budget_mb:
+            oldest = decisions.least_recently_used(pools, estates=False)
+            if oldest is None:
+                break
+            self._dismiss(*oldest)
+        self._retired = [pool for pool in self._retired if pool.size]
         for key in [key for key, pool in self.pools.items() if not pool.size]:
             del self.pools[key]
 
+    async def close(self, patience_s: float) -> None:
+        """End all sandboxes that have a SHUTDOWN phase to go through, and wait for them, but no longer than that."""
+        ending = []
+        for sandbox in list(self._places.homes):
+            if sandbox.apis is not None and sandbox.apis.active:
+                sandbox.end()
+            ending += [sandbox.farewell] if sandbox.farewell else []
+        if ending:
+            await asyncio.wait(ending, timeout=patience_s)
+
     def counts(self) -> dict[str, int]:
+        idle = [sandbox for pool in self.pools.values() for sandbox in pool.idle]
         return {
-            "idle": sum(len(pool.idle) for pool in self.pools.values()),
-            "busy": sum(pool.busy + pool.starting for pool in self.pools.values()),
+            "idle": len(idle),
+            "busy": sum(len(pool.busy) + pool.starting for pool in self._all_pools()),
+            "frozen": sum(sandbox.frozen for sandbox in idle),
         }
 
     # -- details
@@ -140,10 +208,14 @@ class Keeper:
         key = version.pool_key
         pool = self.pools.get(key)
         if pool is None:
-            pool = self.pools[key] = Pool(key, (version.account, version.region, version.name), version.version)
+            function = (version.account, version.region, version.name)
+            pool = self.pools[key] = Pool(key, function, version.version, version.memory_mb)
         return pool
 
-    async def _present(self) -> AgentClient:
+    def _all_pools(self) -> list[Pool]:
+        return [*self.pools.values(), *self._retired]
+
+    async def present(self) -> AgentClient:
         """The agent. After one died, whoever needs it waits for the next. Raises AgentGone."""
         try:
             async with asyncio.timeout(AGENT_WAIT_S):
@@ -156,88 +228,97 @@ class Keeper:
 
     async def obtain(self, pool: Pool, version: Version) -> Sandbox:
         """Carry out decisions until there is a sandbox."""
+        waited = False
         while True:
-            full = self.alive >= self.settings.sandboxes
-            oldest = decisions.least_recently_used(self.pools.values()) if full else None
-            match decisions.decide(pool, self.alive, self.settings.sandboxes, oldest is not None):
-                case Step.REUSE:
-                    sandbox = pool.take()
-                    if sandbox is not None:
-                        return sandbox
+            full = decisions.is_full(pool, self._places.staying, self.settings.sandboxes)
+            oldest = decisions.least_recently_used(self.pools.values(), estates=full)
+            match decisions.decide(pool, self._node(pool, spare=oldest is not None)):
+                case Step.REUSE if sandbox := pool.take():
+                    if waited:
+                        self._places.make_room()  # there may be more of it than one invocation needs
+                    return sandbox
                 case Step.START:
+                    if waited:
+                        self._places.make_room()
                     return await self._start(pool, version)
                 case Step.EVICT if oldest is not None:
-                    self._end_idle(*oldest)
-                    # Its place counts as free at once: the kernel frees the memory within a millisecond or two.
-                    return await self._start(pool, version)
-                case _:
-                    await self._wait(pool)
+                    self._dismiss(*oldest)
+                case Step.WAIT:
+                    await self._places.wait(pool, first=waited)
+                    waited = True
 
-    async def _wait(self, pool: Pool) -> None:
-        """Until there may be room."""
-        waiting = asyncio.get_running_loop().create_future()
-        self._room.append(waiting)
-        pool.waiting += 1
-        try:
-            await waiting
-        except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled():
-                self._make_room()  # the room was meant for this one; another one can use it
-            raise
-        finally:
-            pool.waiting -= 1
+    def _node(self, pool: Pool, *, spare: bool) -> Node:
+        """What there is to decide on. Memory is measured only where it would make a difference."""
+        pools = self._all_pools()
+        expected = decisions.expected_mb(pools)
+        short = expected + pool.claim_mb > self.budget_mb and not spare
+        measured = self._meter.measured_mb(pools, self.budget_mb) if short else 0
+        return Node(self._places.staying, self.settings.sandboxes, expected, self.budget_mb, spare, measured)
 
     async def _start(self, pool: Pool, version: Version) -> Sandbox:
-        self.alive += 1
+        """A new sandbox, in the environment of one that ended if there is one."""
+        estate = pool.estates.pop() if pool.estates else None
+        if estate is not None:
+            self._places.leave(estate)
+        self._places.starting += 1
         pool.starting += 1
+        sandbox = None
         try:
-            sandbox = await self._make(version)
-        except BaseException:
-            self.alive -= 1
-            self._make_room()
-            raise
+            sandbox = await self._make(version, estate)
+            self._places.homes[sandbox] = pool
+            return sandbox
         finally:
             pool.starting -= 1
-        if sandbox.gone:
-            self.alive -= 1  # its end was reported before it had a home
-            self._make_room()
-        else:
-            self._homes[sandbox.name] = pool
-        return sandbox
+            self._places.starting -= 1
+            if sandbox is None:
+                self._places.make_room()
+                if estate is not None:
+                    estate.forget()
 
-    async def _make(self, version: Version) -> Sandbox:
+    async def _make(self, version: Version, estate: Sandbox | None) -> Sandbox:
         """A sandbox; once more if the agent dies meanwhile, since nothing of the invocation has run yet."""
         try:
-            return await self.starter.start(await self._present(), version, self._ended)
+            return await self.starter.start(await self.present(), version, self._ended, estate)
         except AgentGone:
-            return await self.starter.start(await self._present(), version, self._ended)
+            return await self.starter.start(await self.present(), version, self._ended)
 
     def release(self, pool: Pool, sandbox: Sandbox) -> None:
-        if not sandbox.reusable or pool.retired:
+        """The lease is over. Cases: 1 idle from here on, 2 of no more use, 3 its environment goes on in another."""
+        pool.busy.discard(sandbox)
+        if sandbox.used_mb > pool.most_mb:  # noqa: PLR1730 - max() takes three times as long, on the hot path
+            pool.most_mb = sandbox.used_mb
+        now = sandbox.idle_since = self.clock.monotonic()
+        wanted = not pool.retired and now - sandbox.born < self._max_age_s
+        if wanted and sandbox.reusable:
+            pool.idle.append(sandbox)
+            if not self.freezer.armed:
+                self.freezer.arm()
+            self._places.make_room()
+        elif wanted and not sandbox.lost:
+            pool.estates.append(sandbox)
             sandbox.end()
-            return
-        sandbox.idle_since = self.clock.monotonic()
-        pool.idle.append(sandbox)
-        if self._room:
-            self._make_room()
+            self._places.make_room()
+        else:
+            self._dismiss(pool, sandbox)
 
-    def _end_idle(self, pool: Pool, sandbox: Sandbox) -> None:
-        pool.idle.remove(sandbox)
+    def _dismiss(self, pool: Pool, sandbox: Sandbox) -> None:
+        """End it for good: nobody will come back to its environment."""
+        for members in (pool.idle, pool.estates):
+            if sandbox in members:
+                members.remove(sandbox)
+        sandbox.forget()
+        self._places.leave(sandbox)
         sandbox.end()
 
     def _ended(self, sandbox: Sandbox) -> None:
         """The agent says that a sandbox is gone, on our order or by itself."""
-        pool = self._homes.pop(sandbox.name, None)
-        if pool is None:
-            return
-        self.alive -= 1
-        if sandbox in pool.idle:
+        pool = self._places.homes.get(sandbox)
+        if pool is None or sandbox in pool.busy:
+            return  # whoever has it will see
+        if sandbox in self._places.leaving:
+            self._places.vacate(sandbox)
+        elif sandbox.lost:
+            self._dismiss(pool, sandbox)
+        elif sandbox in pool.idle:
             pool.idle.remove(sandbox)
-        self._make_room()
-
-    def _make_room(self) -> None:
-        while self._room:
-            waiting = self._room.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
-                return
+            pool.estates.append(sandbox)

@@ -3,11 +3,14 @@
 ChannelLink talks frames to our own guests over a socket pair, HttpLink serves the Runtime API to a custom runtime.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from lambent.errors import SandboxError
+
+if TYPE_CHECKING:
+    from lambent.sandbox.streamed import Sink
 
 
 class LinkClosed(SandboxError):
@@ -23,6 +26,13 @@ class InitSpec(msgspec.Struct, frozen=True, kw_only=True):
     opt: str = "/opt"
     log_format: str = "Text"  # or "JSON"
     log_level: str | None = None  # AWS's level name: TRACE … FATAL; None: the runtime's own default
+    # Files inside that are started before the runtime initialises, which then waits to be told to proceed.
+    extensions: tuple[str, ...] = ()
+    extension_environ: dict[str, str] = {}  # their complete environment
+    # Of a container image: what to execute, and where. The latter is "" for every other function.
+    command: tuple[str, ...] = ()
+    working_directory: str = ""
+    exec_wrapper: str | None = None  # a program inside, under which the runtime executes itself once more
 
 
 class InitDone(msgspec.Struct, frozen=True):
@@ -58,12 +68,21 @@ class RuntimeLink(Protocol):
         """
         ...
 
+    def proceed(self) -> None:
+        """The extensions of the `spec` have registered: let the runtime initialise. `init` has been told already."""
+        ...
+
     async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
         """Run one invocation to its answer.
 
         `token` is 16 unguessable bytes, `meta` has id, arn, deadline (epoch ms), trace, context, identity, tenant.
         Raises LinkClosed when the runtime goes away or answers anything but this invocation.
         """
+        ...
+
+    async def stream(self, token: bytes, meta: dict[str, Any], payload: bytes, sink: "Sink") -> Reply:
+        """As `invoke`, but what a streaming runtime says goes to `sink` as it comes; the reply is what `sink` makes of
+        its end. A runtime that does not stream is replied as by `invoke`, and `sink` hears nothing."""
         ...
 
     def close(self) -> None:

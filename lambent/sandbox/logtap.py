@@ -29,6 +29,7 @@ class LogTap:
         self._tail = bytearray()
         self._held = b""
         self._waiting = array.array("i", [0])
+        self.listener: Callable[[bytes], None] | None = None  # hears what was written inside, not what is added
         self._loop.add_reader(fd, self._readable)
 
     def begin(self, text: bytes) -> None:
@@ -60,6 +61,9 @@ class LogTap:
         if self._rest:
             rest, self._rest = self._rest, b""
             self._give(rest + b"\n")
+
+    def is_congested(self) -> bool:
+        return self._congested()
 
     def tail(self) -> bytes:
         return bytes(self._tail[-TAIL_BYTES:])
@@ -109,6 +113,8 @@ class LogTap:
         return len(data)
 
     def _give(self, lines: bytes) -> None:
+        if self.listener is not None:
+            self.listener(lines)
         self._emit(self._held + lines)
         self._held = b""
         self._tail += lines

@@ -1,7 +1,8 @@
-"""Decisions about sandboxes: start, reuse, evict, expire. No I/O and no clock; the keeper carries them out."""
+"""Decisions about sandboxes: start, reuse, evict, freeze, expire. No I/O and no clock; the keeper carries them out."""
 
 from collections.abc import Iterable
 from enum import Enum, auto
+from typing import NamedTuple
 
 from lambent.sandbox.sandbox import Sandbox
 
@@ -9,39 +10,53 @@ from lambent.sandbox.sandbox import Sandbox
 class Pool:
     """The sandboxes of one version.
 
-    State: `idle`, least recently used first; `busy` and `starting`, counts. It changes only in the keeper's methods
-    lease, release and forget. A retired pool takes nobody back: its version has changed.
+    State: `idle`, `busy` and `estates`, which share no sandbox; `starting` and `waiting`, counts. It changes only in
+    the keeper's methods. A retired pool takes nobody back: its version has changed.
     """
 
-    def __init__(self, key: str, function: tuple[str, str, str], version: str) -> None:
+    def __init__(self, key: str, function: tuple[str, str, str], version: str, memory_mb: int = 128) -> None:
         self.key = key
         self.function = function  # account, region, name
         self.version = version  # "$LATEST" or a number
-        self.idle: list[Sandbox] = []
-        self.busy = 0
+        self.memory_mb = memory_mb  # what one may use at most
+        self.idle: list[Sandbox] = []  # least recently used first
+        self.busy: set[Sandbox] = set()
+        # Sandboxes that ended by themselves or by a time-out, oldest first: the environment goes on in the next sandbox
+        # of the pool, which takes over /tmp, log stream and age.
+        self.estates: list[Sandbox] = []
         self.starting = 0
         self.waiting = 0  # invocations that will start or take a sandbox of this pool as soon as there is room
         self.retired = False
+        self.most_mb = 0  # the most memory that one was seen to use; 0: nothing is known yet
 
     def __repr__(self) -> str:
-        return f"<Pool {self.key} idle={len(self.idle)} busy={self.busy} starting={self.starting}>"
+        return (
+            f"<Pool {self.key} idle={len(self.idle)} busy={len(self.busy)} starting={self.starting} "
+            f"estates={len(self.estates)}>"
+        )
 
     def take(self) -> Sandbox | None:
-        """The idle sandbox that was used last; None if there is none.
+        """The idle sandbox that was used last, awake; None if there is none.
 
         One whose runtime has hung up is passed over: that it is gone is told only later, and no call should meet it.
         """
         while self.idle:
             sandbox = self.idle.pop()
-            if sandbox.reusable:
+            if sandbox.reusable and (not sandbox.frozen or sandbox.thaw()):
                 return sandbox
+            self.estates.append(sandbox)
             sandbox.end()
         return None
 
     @property
     def size(self) -> int:
         """Zero when nobody would miss the pool."""
-        return len(self.idle) + self.busy + self.starting + self.waiting
+        return len(self.idle) + len(self.busy) + len(self.estates) + self.starting + self.waiting
+
+    @property
+    def claim_mb(self) -> int:
+        """What one more running sandbox is expected to use: as much as any has, or all it may if none was seen."""
+        return self.most_mb or self.memory_mb
 
 
 class Step(Enum):
@@ -49,28 +64,84 @@ class Step(Enum):
 
     REUSE = auto()  # the most recently used idle one: its caches are warm, and the others may expire
     START = auto()
-    EVICT = auto()  # make room by ending the least recently used idle sandbox of the node, then start
-    WAIT = auto()  # every place is taken by a running call
+    EVICT = auto()  # make room by ending the least recently used idle sandbox of the node, then decide again
+    WAIT = auto()  # running calls have every place, or all the memory
 
 
-def decide(pool: Pool, alive: int, limit: int, idle_elsewhere: bool) -> Step:
-    """`alive` counts all sandboxes of the node, `limit` is how many it may have."""
+class Node(NamedTuple):
+    """How much of the node is taken, and how much there is."""
+
+    alive: int  # sandboxes that are there to stay; those on their way out do not count
+    sandboxes: int  # how many there may be
+    expected_mb: int  # as `expected_mb` says
+    budget_mb: int
+    spare: bool  # there is an idle sandbox somewhere
+    measured_mb: int = 0  # what all of them have used by now
+
+
+def is_full(pool: Pool, alive: int, sandboxes: int) -> bool:
+    """Is every place taken? A reset needs no place of its own: it has that of the sandbox that ended."""
+    return alive >= sandboxes and not pool.estates
+
+
+def decide(pool: Pool, node: Node) -> Step:
+    """Cases: 1 an idle sandbox is there, 2 there is room, 3 idle ones elsewhere have it, 4 running ones have it.
+
+    Memory is promised on what sandboxes are expected to use, and refused only on what they do use: a burst of a
+    function that nobody knows yet must not wait because each of its sandboxes could grow to its limit.
+    """
     if pool.idle:
         return Step.REUSE
-    if alive < limit:
+    full = is_full(pool, node.alive, node.sandboxes)
+    if not full and node.expected_mb + pool.claim_mb <= node.budget_mb:
         return Step.START
-    return Step.EVICT if idle_elsewhere else Step.WAIT
+    if node.spare:
+        return Step.EVICT
+    return Step.WAIT if full or node.measured_mb >= node.budget_mb else Step.START
 
 
-def expired(pools: Iterable[Pool], now: float, idle_expiry_s: float) -> list[tuple[Pool, Sandbox]]:
-    """Idle sandboxes that nobody has used for `idle_expiry_s`. `now` is monotonic."""
-    return [(pool, sandbox) for pool in pools for sandbox in pool.idle if now - sandbox.idle_since >= idle_expiry_s]
+def expected_mb(pools: Iterable[Pool]) -> int:
+    """Memory that the sandboxes of these pools may be expected to hold: idle ones what they have used so far, running
+    ones what their pool's largest has used."""
+    return sum(
+        pool.claim_mb * (len(pool.busy) + pool.starting) + sum(sandbox.used_mb for sandbox in pool.idle)
+        for pool in pools
+    )
 
 
-def least_recently_used(pools: Iterable[Pool]) -> tuple[Pool, Sandbox] | None:
-    """The idle sandbox whose loss hurts least."""
-    oldest = [(pool.idle[0].idle_since, pool) for pool in pools if pool.idle]
+def expired(pools: Iterable[Pool], now: float, idle_expiry_s: float, max_age_s: float) -> list[tuple[Pool, Sandbox]]:
+    """Idle sandboxes and estates that nobody has used for `idle_expiry_s`, or that are `max_age_s` old. `now` is
+    monotonic."""
+    return [
+        (pool, sandbox)
+        for pool in pools
+        for sandbox in (*pool.idle, *pool.estates)
+        if now - sandbox.idle_since >= idle_expiry_s or now - sandbox.born >= max_age_s
+    ]
+
+
+def least_recently_used(pools: Iterable[Pool], *, estates: bool) -> tuple[Pool, Sandbox] | None:
+    """The idle sandbox whose loss hurts least. With `estates`, these too: they have a place, but hold no memory."""
+    oldest = [(sandbox.idle_since, pool, sandbox) for pool in pools for sandbox in pool.idle[:1]]
+    if estates:
+        oldest += [(sandbox.idle_since, pool, sandbox) for pool in pools for sandbox in pool.estates[:1]]
     if not oldest:
         return None
-    _, pool = min(oldest, key=lambda pair: pair[0])
-    return pool, pool.idle[0]
+    _, pool, sandbox = min(oldest, key=lambda each: each[0])
+    return pool, sandbox
+
+
+def drowsy(pools: Iterable[Pool], now: float, after_s: float) -> tuple[list[Sandbox], float | None]:
+    """Idle sandboxes to freeze, and the seconds until the next is due; None if there is none."""
+    due: list[Sandbox] = []
+    next_s: float | None = None
+    for pool in pools:
+        for sandbox in reversed(pool.idle):
+            if sandbox.frozen:
+                break  # and so are all that have been idle for longer
+            rest_s = sandbox.idle_since + after_s - now
+            if rest_s <= 0:
+                due.append(sandbox)
+            else:
+                next_s = rest_s if next_s is None else min(next_s, rest_s)
+    return due, next_s

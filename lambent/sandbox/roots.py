@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.model import RuntimeInfo
-from lambent.sandbox import java_client
+from lambent.sandbox import java_client, sdk
 
 _LINKED = ("/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 # Public, and needed by ordinary programs: certificates, the loader's cache, names of ports and types.
@@ -65,8 +65,26 @@ def inside_path(info: RuntimeInfo) -> str:
     return "/var/lang" + info.executable[len(prefix) :] if prefix else info.executable
 
 
-def plan(info: RuntimeInfo, staging: str, argv: list[str]) -> dict[str, Any]:
-    """The JSON for boot.py: what to bind, link, write and hide, and the zygote to become."""
+def sdk_dir(info: RuntimeInfo, scratch: Path) -> Path | None:
+    """The folder with boto3 for a Python; None for others, and where boto3 is not installed."""
+    return sdk.find((compiled(), scratch), info) if info.kind == "python" else None
+
+
+def site_packages(info: RuntimeInfo) -> str:
+    """Where a Python keeps packages, as seen inside; the machine's own are hidden there and boto3 takes their place."""
+    prefix, minor = prefix_of(info), os.path.basename(info.executable)
+    if prefix or not os.path.isdir("/usr/lib/python3/dist-packages"):
+        return f"/var/lang/lib/{minor}/site-packages"
+    return "/usr/lib/python3/dist-packages"  # Debian's
+
+
+def plan(
+    info: RuntimeInfo, staging: str, argv: list[str], client: Path | None = None, boto: Path | None = None
+) -> dict[str, Any]:
+    """The JSON for boot.py: what to bind, link, write and hide, and the zygote to become.
+
+    `client` is the runtime's client and `boto` the folder with boto3, on the host.
+    """
     guest = guest_dir()
     binds = [["/usr", "/usr"], [str(guest / "zygote"), "/.lambent/zygote"]]
     links = []
@@ -79,7 +97,6 @@ def plan(info: RuntimeInfo, staging: str, argv: list[str]) -> dict[str, Any]:
     binds += [[os.path.realpath(f"/etc/{name}"), f"/etc/{name}"] for name in _ETC if os.path.exists(f"/etc/{name}")]
     if init_program().exists():
         binds.append([str(init_program()), "/.lambent/init"])
-    client = client_dir(info, Path(staging).parent)
     if client:
         binds.append([str(client), "/var/runtime"])
     if info.kind == "java":  # Debian's Java has its settings there
@@ -88,8 +105,13 @@ def plan(info: RuntimeInfo, staging: str, argv: list[str]) -> dict[str, Any]:
         binds.append([prefix_of(info), "/var/lang"])
     elif info.executable:
         links.append([info.executable, f"/var/lang/bin/{os.path.basename(info.executable)}"])
+    masks = _masks(info)
+    # A place below the interpreter's own folder cannot be made, only covered.
+    if boto and (not prefix_of(info) or os.path.isdir(prefix_of(info) + site_packages(info)[len("/var/lang") :])):
+        binds.append([str(boto), site_packages(info)])
+        masks.remove(site_packages(info))
     return {
-        "binds": binds, "links": links, "files": _FILES, "masks": _masks(info), "devices": _DEVICES,
+        "binds": binds, "links": links, "files": _FILES, "masks": masks, "devices": _DEVICES,
         "staging": staging, "argv": argv,
     }  # fmt: skip
 
@@ -101,4 +123,5 @@ def _masks(info: RuntimeInfo) -> list[str]:
         base = "/var/lang" if prefix_of(info) else "/usr"
         masks.append(f"{base}/lib/{os.path.basename(info.executable)}/site-packages")
         masks.append("/usr/lib/python3/dist-packages")
+        masks = list(dict.fromkeys([*masks, site_packages(info)]))
     return masks

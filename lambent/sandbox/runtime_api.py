@@ -20,6 +20,7 @@ from lambent.sandbox.runtime_replies import (
     reply_from_response,
     too_large,
 )
+from lambent.sandbox.streamed import Sink
 
 RESPONSE_MODE = "lambda-runtime-function-response-mode"
 
@@ -35,6 +36,8 @@ class _Invocation(msgspec.Struct):
     payload: bytes
     reply: asyncio.Future[Reply]
     handed_out: bool = False
+    sink: Sink | None = None  # for a streamed answer; None: it is gathered
+    streaming: ApiRequest | None = None  # the streamed answer that has begun to come
 
     @property
     def running(self) -> bool:
@@ -67,6 +70,7 @@ class HttpLink:
         router.add("POST", _ROOT + "/runtime/init/error", self._init_error)
         router.add("GET", _ROOT + "/ping", self._ping)
         router.cut_off = self._cut_off
+        router.opened = self._opened
         server.on_lost(self._lost)
 
     async def init(self, spec: InitSpec) -> InitDone:
@@ -76,12 +80,21 @@ class HttpLink:
         await self._server.serve()
         return await asyncio.shield(self._started)
 
+    def proceed(self) -> None:
+        """It asks for an invocation when it is ready; nobody has to tell it to begin."""
+
     async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
+        return await self._run(meta, payload, None)
+
+    async def stream(self, token: bytes, meta: dict[str, Any], payload: bytes, sink: Sink) -> Reply:
+        return await self._run(meta, payload, sink)
+
+    async def _run(self, meta: dict[str, Any], payload: bytes, sink: Sink | None) -> Reply:
         """Hand the invocation to the runtime as soon as it asks, and wait for its answer."""
         if self.closed or (self._invocation is not None and not self._invocation.reply.done()):
             raise LinkClosed("the runtime is gone or busy")
         reply: asyncio.Future[Reply] = self._loop.create_future()
-        self._invocation = _Invocation(meta["id"], next_headers(meta), payload, reply)
+        self._invocation = _Invocation(meta["id"], next_headers(meta), payload, reply, sink=sink)
         self._hand_out()
         return await reply
 
@@ -89,7 +102,8 @@ class HttpLink:
         if self.closed:
             return
         self.closed = True
-        self._server.close()
+        if not self._server.shared:
+            self._server.close()
         for waiting in (self._started, self._invocation.reply if self._invocation else None):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(LinkClosed("the runtime is gone"))
@@ -134,7 +148,7 @@ class HttpLink:
         invocation = self._invocation
         if invocation is None or not invocation.handed_out or match[1] != invocation.request_id:
             refuse(connection, 400, "Invalid request ID", "InvalidRequestID")
-        elif not invocation.running:
+        elif not invocation.running or invocation.streaming not in (None, request):
             refuse_transition(connection, "InvocationResponse" if match[2] == "response" else "InvocationErrorResponse")
         elif match[2] == "error":
             connection.respond(202, JSON, OK)
@@ -144,7 +158,9 @@ class HttpLink:
 
     def _respond(self, connection: ApiConnection, request: ApiRequest, invocation: _Invocation) -> None:
         mode = request.headers.get(RESPONSE_MODE, "buffered")
-        if mode not in ("streaming", "buffered"):
+        if request.sink is not None:
+            self._end_stream(connection, request.sink, reply_from_response(request), invocation)
+        elif mode not in ("streaming", "buffered"):
             kind = "Runtime.InvalidResponseModeHeader"
             refuse(connection, 400, f"Invalid response mode header: {mode}", kind)
             invocation.reply.set_result(Reply(document(kind, f"Invalid response mode header: {mode}"), kind))
@@ -155,6 +171,26 @@ class HttpLink:
         else:
             connection.respond(202, JSON, OK)
             invocation.reply.set_result(reply_from_response(request))
+
+    def _opened(self, connection: ApiConnection, request: ApiRequest) -> None:
+        """Have a streamed answer passed on while it comes, if that is wanted and the call is one to be accepted."""
+        match, invocation = _ANSWER.fullmatch(request.path), self._invocation
+        if match is None or match[2] != "response" or request.method != "POST":
+            return
+        if invocation is None or not invocation.running or match[1] != invocation.request_id:
+            return
+        if invocation.sink is not None and request.headers.get(RESPONSE_MODE) == "streaming":
+            request.sink, invocation.sink, invocation.streaming = invocation.sink, None, request
+            request.sink.begin(request.headers.get("content-type", ""), connection)
+
+    def _end_stream(self, connection: ApiConnection, sink: Sink, reply: Reply, invocation: _Invocation) -> None:
+        sink.end()
+        made = sink.reply(reply.payload, reply.error_type)
+        if made.error_type != reply.error_type:
+            refuse(connection, 413, "Exceeded the maximum size of a streamed response.", "RequestEntityTooLarge")
+        else:
+            connection.respond(202, JSON, OK)
+        invocation.reply.set_result(made)
 
     def _init_error(self, connection: ApiConnection, request: ApiRequest) -> None:
         if self._started.done():
@@ -169,6 +205,10 @@ class HttpLink:
         match, invocation = _ANSWER.fullmatch(request.path), self._invocation
         if match is None or invocation is None or not invocation.running or match[1] != invocation.request_id:
             return
+        if invocation.streaming not in (None, request):
+            return
         if request.headers.get(RESPONSE_MODE) == "streaming":
+            if request.sink is not None:
+                request.sink.end()
             kind = "Runtime.TruncatedResponse"
             invocation.reply.set_result(Reply(document(kind, "Response was truncated."), kind))

@@ -13,6 +13,8 @@ from typing import cast
 import httptools
 import msgspec
 
+from lambent.sandbox.streamed import Sink
+
 # Runtimes send an X-Ray cause of up to 1 MB in a header.
 MOST_HEADER_BYTES = 1536 * 1024
 MOST_QUEUED_REQUESTS = 16
@@ -33,14 +35,18 @@ class ApiRequest(msgspec.Struct):
     size: int = 0  # bytes of body that were sent; `body` holds the first `limit` of them
     keep_alive: bool = True
     complete: bool = False  # False: the connection broke while the body was coming
+    sink: Sink | None = None  # where the body goes as it comes, in place of `body`
 
 
 class ApiConnection(asyncio.Protocol):
     """One connection. Mutable state: the request being read, and those read but not yet answered, in order.
 
     `serve` is called with one request at a time and must lead to one `respond` for it, now or later; it is called with
-    an incomplete request when the connection breaks within a body, to which there is no answer.
+    an incomplete request when the connection breaks within a body, to which there is no answer. `opened` sees a request
+    before its body, unless an earlier one is still unanswered, and may give it a sink.
     """
+
+    opened: Callable[["ApiConnection", ApiRequest], None] | None = None
 
     def __init__(self, serve: Serve, lost: Callable[["ApiConnection"], None], body_limit: int, welcome: bool) -> None:
         self._serve = serve
@@ -74,6 +80,14 @@ class ApiConnection(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def hold(self) -> None:
+        if self.alive and self._transport is not None:
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        if self.alive and self._transport is not None:
+            self._transport.resume_reading()
 
     # -- asyncio.Protocol
 
@@ -125,11 +139,16 @@ class ApiConnection(asyncio.Protocol):
         self._in_body = True
         if request.headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
             self._transport.write(CONTINUE)
+        if self.opened is not None and self._answering is None:
+            self.opened(self, request)
 
     def on_body(self, data: bytes) -> None:
         request = self._reading
         assert request is not None
         request.size += len(data)
+        if request.sink is not None:
+            request.sink.put(data)
+            return
         room = self._limit - len(request.body)
         request.body += data if len(data) <= room else data[: max(0, room)]
 
@@ -156,8 +175,10 @@ class ApiConnection(asyncio.Protocol):
 
     def _refuse(self) -> None:
         """Answer what is no HTTP, or too much of it, and hang up: the rest of the stream cannot be understood."""
-        self._reading = None
+        broken, self._reading = self._reading, None
         self._queue.clear()
+        if broken is not None and broken.sink is not None:
+            self._serve(self, broken)  # nobody can send the same stream again
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(_head(400, [], 0, keep_alive=False))
             self._transport.close()

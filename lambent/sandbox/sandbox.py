@@ -1,9 +1,10 @@
 """One execution environment, as the front end holds it: a link to its runtime, its log, its counters.
 
-One invocation at a time. State moves forward only: starting, idle ⇄ busy, gone.
+One invocation at a time. State moves forward only: starting, idle ⇄ busy, gone. While idle it may be frozen.
 """
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,15 +16,24 @@ from lambent.errors import AgentGone
 from lambent.model import Invocation, Outcome, Version
 from lambent.observe import report
 from lambent.sandbox import failures
+from lambent.sandbox.api_router import ApiServer
+from lambent.sandbox.apis import Apis
+from lambent.sandbox.brake import Brake
+from lambent.sandbox.counters import Counters
+from lambent.sandbox.extension_states import Fatal
+from lambent.sandbox.extensions import ExtensionFailed
 from lambent.sandbox.failures import Failure
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply, RuntimeLink
 from lambent.sandbox.logtap import LogTap
-from lambent.sandbox.protocol import Ended
+from lambent.sandbox.protocol import Ended, Exited
+from lambent.sandbox.shutdown import shut_down
+from lambent.sandbox.streamed import Flow
+from lambent.sandbox.telemetry_events import Init
+from lambent.sandbox.telemetry_sender import Connect
 
 INIT_LIMIT_S = 10.0  # AWS: after that, init is run again at the first invoke, under the function's own time-out
 DEATH_WAIT_S = 2.0  # how long a closed channel may precede the news of how the runtime ended
 LONG_S = 0.05  # a call that takes longer is worth a line in the log before it is over
-_MB = 1024 * 1024
 _TOKEN = 16  # bytes
 
 
@@ -37,95 +47,139 @@ def tokens() -> Iterator[bytes]:
 next_token = tokens().__next__
 
 
-class Counters:
-    """The control group's counters, read from descriptors that the agent opened; 1 µs each."""
-
-    def __init__(self, fds: list[int]) -> None:
-        self._fds = fds
-        self._last: tuple[bytes, ...] = ()  # what they said last; the files go away with the control group
-
-    def memory_peak_mb(self) -> int:
-        """Highest use since the environment was made, rounded up; 0 where nobody counts."""
-        return -(-int(self._read(0) or b"0") // _MB)
-
-    def cpu_ns(self) -> int | None:
-        data = self._read(1)
-        if data.startswith(b"usage_usec"):  # version 2
-            return int(data.split(None, 2)[1]) * 1000
-        return int(data) if data else None
-
-    def keep(self, last: tuple[bytes, ...] = ()) -> None:
-        """Before the group goes: an invocation that its environment does not survive has used memory too."""
-        self._last = last or tuple(self._read(index) for index in range(len(self._fds)))
-
-    def close(self) -> None:
-        for fd in self._fds:
-            os.close(fd)
-        self._fds = []
-
-    def _read(self, index: int) -> bytes:
-        if self._fds:
-            try:
-                return os.pread(self._fds[index], 128, 0)
-            except OSError:
-                pass  # the group is gone
-        return self._last[index] if self._last else b""
-
-
 class Sandbox:
     """Made by the keeper; used by one invocation after another until it ends."""
 
     def __init__(
         self, name: str, version: Version, link: RuntimeLink, *, tap: LogTap, counters: Counters, clock: Clock,
-        kill: Callable[[], None],
+        kill: Callable[[], None], forget: Callable[[], None] = lambda: None, brake: Brake | None = None,
+        send: Callable[[int], None] = lambda number: None,
     ) -> None:  # fmt: skip
         self.name = name
         self.version = version
         self.log_stream = ""
+        self.born = 0.0  # monotonic; a reset makes a new sandbox of the same age, since the environment is the same
         self.idle_since = 0.0
+        self.used_mb = 0  # most memory that it was seen to use
         self.init_ms: float | None = None  # until the first invocation has reported it
+        self.restored: tuple[float, int] | None = None  # of a clone: how long it took, and what of it is billed, in ms
+        self.shared_mb = 0  # of a clone: what its template uses, and it with it
         self.gone = False
+        self.frozen = False
         self.doomed: InitDone | None = None  # init failed: the first invocation is answered with its error
-        self.init_trouble: str | None = None  # "timeout" or "exited": init failed twice, without a word
+        self.init_trouble: str | None = None  # "timeout", "exited", "extension": init failed without a word
+        self.apis: Apis | None = None  # extensions and telemetry, once anybody asked for them
+        self.init_over = False
+        self.settling: asyncio.Task[Outcome] | None = None  # answered, but extensions are still at work
+        self.owed_ms = 0.0  # what a repeated init took of the first invocation's time
         self._link = link
         self._tap = tap
         self._counters = counters
         self._clock = clock
         self._kill = kill
+        self._forget = forget
+        self._brake = brake or Brake()
+        self._bequeaths = True  # its /tmp may yet be taken over by the sandbox that follows it
         self._loop = asyncio.get_running_loop()
+        self._send = send  # signals the runtime
         self._ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._exited_with: asyncio.Future[Ended] = self._loop.create_future()  # of the runtime; the others may linger
+        self._fatal: Fatal | None = None  # an extension ended the environment
+        self._farewell: asyncio.Task[None] | None = None  # the SHUTDOWN phase
+        self._server: ApiServer | None = None
+        self.shut_door: Callable[[], None] | None = None  # of the AWS endpoint inside
         self._speaks = report.speaks(version)
         self._cpu_before: int | None = 0
         self._late = False  # the time-out ended the invocation
+        self._flow: Flow | None = None  # where the answer of the last invocation was streamed to
         self._timer: asyncio.TimerHandle
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.name} {self.version.arn}{' gone' if self.gone else ''}>"
 
-    async def init(self, spec: InitSpec, limit_s: float = INIT_LIMIT_S, began: float | None = None) -> str | None:
-        """Run the init phase. Returns None, "timeout" or "exited"; a failure that the runtime reports dooms it.
+    async def init(
+        self, spec: InitSpec, limit_s: float = INIT_LIMIT_S, began: float | None = None, *, again: bool = False
+    ) -> str | None:
+        """Run the init phase. Returns None or the trouble; a failure that the runtime reports dooms it.
 
-        `began` is when the runtime was told, if that is over already (monotonic).
+        `began` is when the runtime was told, if that is over already (monotonic). `again` says that an earlier init
+        failed or was lost with its runtime: its repetition is a part of the invocation that waits for it, and AWS shows
+        no more of it than that (lambda-semantics.md §8, "suppressed init").
         """
         began = self._clock.monotonic() if began is None else began
-        if self._speaks:
+        if self._speaks and not again:
             self._tap.add(report.init_start(self.version, self._clock.epoch()))
+        if self.apis is not None:
+            self.apis.init = Init("invoke" if again else "init")
+            self.apis.init_began(self._clock.epoch(), self.log_stream)
+        self.init_trouble, error_type = await self._try_init(spec, limit_s)
+        self.init_over = True
+        took_ms = (self._clock.monotonic() - began) * 1000
+        if self.apis is not None:
+            self.apis.init_ended(error_type or ("Sandbox.Timedout" if self.init_trouble else None), took_ms)
+        if again:
+            self.owed_ms = took_ms
+        else:
+            self.init_ms = took_ms
+        if (self.init_trouble or error_type) and not self.lost:
+            self._tap.finish()
+            status, phase = "timeout" if self.init_trouble == "timeout" else "error", "invoke" if again else "init"
+            self._tap.add(report.init_report(self.version, took_ms, phase, status, error_type, self._clock.epoch()))
+        return self.init_trouble
+
+    async def restore(self, spec: InitSpec, limit_s: float, began: float) -> str | None:
+        """In a clone: the hooks after the restore, and what is new in `spec`. Returns None or the trouble, as `init`.
+
+        `began` is when the clone was asked for (monotonic), `limit_s` what is left of the time that it may take.
+        """
+        clock, version = self._clock, self.version
+        told = clock.monotonic()
+        if self._speaks:
+            self._tap.add(report.restore_start(version, clock.epoch()))
+        self.init_trouble, error_type = await self._try_init(spec, limit_s)
+        self.init_over = True
+        now = clock.monotonic()
+        took_ms = (now - began) * 1000
+        self.restored = took_ms, math.ceil((now - told) * 1000)
+        status = "timeout" if self.init_trouble == "timeout" else "error" if error_type else "success"
+        if self._speaks or status != "success":
+            self._tap.finish()
+            self._tap.add(report.restore_report(version, took_ms, status, error_type, clock.epoch()))
+        return self.init_trouble or (error_type and "error")
+
+    async def _try_init(self, spec: InitSpec, limit_s: float) -> tuple[str | None, str | None]:
+        """The trouble that init came to, and the error type that tells of it."""
         try:
             async with asyncio.timeout(limit_s):
-                done = await self._link.init(spec)
+                done = await self._initialise(spec)
         except TimeoutError:
-            self.end()
-            return "timeout"
+            self.end("timeout")
+            return "timeout", None
+        except ExtensionFailed as error:
+            self._fatal = error.fatal
+            self.end("failure")
+            return "extension", error.fatal.kind
         except LinkClosed:
-            await self._how_it_ended()
-            return "exited"
-        finally:
-            self.init_ms = (self._clock.monotonic() - began) * 1000
+            if self._fatal is not None:
+                self.end("failure")
+                return "extension", self._fatal.kind
+            news = await self._how_it_ended()
+            return "exited", failures.exited("", news.status, out_of_memory=news.out_of_memory).error_type
         if done.error_type:
             self.doomed = done
-        return None
+        return None, done.error_type
 
-    async def run(self, invocation: Invocation) -> Outcome:
+    async def _initialise(self, spec: InitSpec) -> InitDone:
+        """Init of the extensions, then of the runtime; over when all of them wait for an event."""
+        if spec.extensions and self.apis is not None:
+            await self.apis.extensions.registered()
+            self._link.proceed()
+        done = await self._link.init(spec)
+        if self.apis is not None and not done.error_type:
+            await self.apis.wait_until_ready()
+        return done
+
+    async def run(self, invocation: Invocation, flow: Flow | None = None) -> Outcome:
         """Run one invocation to its outcome; never raises for what a function or its runtime does.
 
         Raises AgentGone when the node agent dies meanwhile.
@@ -133,40 +187,202 @@ class Sandbox:
         clock, tap, version = self._clock, self._tap, self.version
         tap.begin(report.start(invocation.request_id, version, clock.epoch()) if self._speaks else b"")
         began = clock.monotonic()
-        answer = await self._ask(invocation) if self.reusable else await self._doom(invocation)
-        duration_ms = (clock.monotonic() - began) * 1000
+        apis = self.apis if self.apis is not None and self.apis.active else None
+        if apis is not None:
+            apis.begin(invocation, int((clock.epoch() + version.timeout_s - self.owed_ms / 1000) * 1000))
+        answer = await self._ask(invocation, flow) if self.reusable else await self._doom(invocation)
+        duration_ms = (clock.monotonic() - began) * 1000 + self.owed_ms
         tap.finish()
+        if apis is not None:
+            return await self._settle(apis, invocation, answer, duration_ms)
+        return self._conclude(invocation, answer, duration_ms)
+
+    def _conclude(self, invocation: Invocation, answer: Reply | Failure, duration_ms: float) -> Outcome:
+        """Nothing more happens: measure, report."""
+        clock, tap, version = self._clock, self._tap, self.version
         if isinstance(answer, Failure) and answer.status == "timeout":
             duration_ms = version.timeout_s * 1000.0
             tap.add(report.timed_out(invocation.request_id, version, clock.epoch()))
         outcome = self._outcome(answer, duration_ms)
-        if self._speaks:
+        if self._speaks or outcome.status != "success":  # at level WARN AWS tells of failures still
             tap.add(report.end(invocation.request_id, version, outcome, clock.epoch()))
         if invocation.want_log_tail:
             outcome = _with_tail(outcome, tap.tail())
         return outcome
 
-    def end(self) -> None:
-        """Stop it now; everything in it is killed. Safe to call again."""
+    async def _settle(self, apis: Apis, invocation: Invocation, answer: Reply | Failure, duration_ms: float) -> Outcome:
+        """With extensions the caller has its answer when the runtime has given it, and the report when all are done.
+
+        Who asked for the tail of the log waits for that, since REPORT is what the tail is read for.
+        """
+        provisional = Outcome(
+            payload=answer.body if isinstance(answer, Failure) else answer.payload,
+            function_error="Unhandled" if answer.error_type else None,
+            error_type=answer.error_type,
+            status=answer.status if isinstance(answer, Failure) else "error" if answer.error_type else "success",
+            cold=self.init_ms is not None or self.owed_ms > 0,
+            streamed_bytes=self._flow.size if self._flow is not None else 0,
+        )
+        apis.answered(invocation, provisional, duration_ms)
+        work = self._await_extensions(apis, invocation, answer, duration_ms)
+        if isinstance(answer, Failure) or invocation.want_log_tail or apis.extensions.are_ready():
+            return await work
+        self.settling = self._loop.create_task(work)
+        return provisional
+
+    async def _await_extensions(
+        self, apis: Apis, invocation: Invocation, answer: Reply | Failure, duration_ms: float
+    ) -> Outcome:
+        """Until all extensions have asked for the next event, or the function's time is up."""
+        began, request_id = self._clock.monotonic(), invocation.request_id
+        verdict = answer
         if not self.gone:
-            self.gone = True
-            self._counters.keep()
+            try:
+                async with asyncio.timeout(max(0.0, self.version.timeout_s - duration_ms / 1000)):
+                    await apis.extensions.ready()
+            except TimeoutError:
+                self.end("timeout")
+                verdict = failures.timed_out(request_id, self.version.timeout_s)
+            except ExtensionFailed as error:
+                self.end("failure")
+                verdict = failures.extension(request_id, error.fatal)
+        overhead_ms = (self._clock.monotonic() - began) * 1000
+        self._tap.finish()
+        outcome = self._conclude(invocation, verdict, duration_ms + overhead_ms)
+        apis.reported(invocation, outcome, overhead_ms)
+        if verdict is not answer and not isinstance(answer, Failure):
+            outcome = msgspec.structs.replace(outcome, payload=answer.payload)  # the caller has its answer already
+        self.settling = None
+        return outcome
+
+    async def stream(self, invocation: Invocation, flow: Flow) -> Outcome:
+        """As `run`; what the function streams goes to `flow` as it comes, and is not in the outcome."""
+        try:
+            return await self.run(invocation, flow)
+        except asyncio.CancelledError:
+            self.end()  # it would go on streaming into the next invocation's ears
+            raise
+
+    def end(self, reason: str = "spindown") -> None:
+        """Stop it; everything in it is killed, after the SHUTDOWN phase if there are extensions. Safe to call again."""
+        if self.gone:
+            return
+        self.gone = True
+        self._counters.keep()
+        if self.apis is None or not self.apis.active:
             self._kill()
+        else:
+            self._farewell = self._loop.create_task(self._say_farewell(self.apis, reason))
+
+    async def _say_farewell(self, apis: Apis, reason: str) -> None:
+        if self.frozen:
+            self.thaw()
+        try:
+            await shut_down(apis, reason, runtime_over=self._exited_with, send=self._send, clock=self._clock)
+        finally:
+            self._kill()
+
+    @property
+    def farewell(self) -> "asyncio.Task[None] | None":
+        """Its SHUTDOWN phase, as long as that goes on."""
+        return self._farewell if self._farewell is not None and not self._farewell.done() else None
+
+    def offer(self, server: ApiServer, connect: Connect, external: tuple[str, ...] = ()) -> None:
+        """Have extensions served behind `server`: now if there are `external` ones, or else when somebody asks."""
+
+        def open_apis() -> None:
+            self.apis = Apis(
+                server, self.version, external,
+                tap=self._tap, clock=self._clock, connect=connect, speaks=self._speaks, on_fatal=self._extension_failed,
+            )  # fmt: skip
+            self.apis.extensions.open = self.apis.telemetry.open = not self.init_over
+            server.shared = True
+
+        self._server = server
+        if external:
+            open_apis()
+        else:
+            server.router.more = open_apis
+
+    def _extension_failed(self, fatal: Fatal) -> None:
+        """Nobody may use it any more; whoever does just now is told why."""
+        if not self.gone:
+            self._fatal = fatal
+            self._link.close()
+
+    def freeze(self) -> None:
+        """Everything in it stands still until `thaw`."""
+        self.frozen = True
+        self._brake.put_on()
+
+    def thaw(self) -> bool:
+        """False when there is nobody left to go on."""
+        self.frozen = False
+        return self._brake.let_go()
+
+    def forget(self) -> None:
+        """Nothing of it is wanted any more, not even its /tmp."""
+        self._bequeaths = False
+        if self._ended.done():
+            self._forget()
+
+    def exited(self, news: Exited) -> None:
+        """The runtime is over; the extensions are not yet."""
+        if not self._exited_with.done():
+            self._exited_with.set_result(Ended(news.husk, news.status, news.out_of_memory))
+        self._link.close()
 
     def ended(self, news: Ended) -> None:
         """The agent says that it is over: let go of everything."""
         self.gone = True
-        if not self._ended.done():
-            self._ended.set_result(news)
+        for told in (self._exited_with, self._ended):
+            if not told.done():
+                told.set_result(news)
         self._link.close()
+        if self._server is not None:
+            self._server.close()
+        if self.shut_door is not None:
+            self.shut_door()
+        if self.apis is not None:
+            self.apis.close()
         self._tap.finish()
         self._tap.close()
         self._counters.keep(news.counters)
         self._counters.close()
+        self._brake.close()
+        if not self._bequeaths:
+            self._forget()
+
+    def measure(self) -> int:
+        """The most memory that it has used, in MB, read now."""
+        self.used_mb = self._counters.memory_peak_mb()
+        return self.used_mb
 
     @property
     def reusable(self) -> bool:
         return not (self.gone or self.doomed or self.init_trouble or self._link.closed)
+
+    @property
+    def failed_init(self) -> bool:
+        return bool(self.doomed or self.init_trouble)
+
+    @property
+    def over(self) -> bool:
+        """The agent has said that it is gone."""
+        return self._ended.done()
+
+    @property
+    def lost(self) -> bool:
+        """It went with its agent."""
+        return self._ended.done() and self._ended.result().lost
+
+    async def has_left(self) -> bool:
+        """Wait until its /tmp can be taken over; False if it cannot be."""
+        if self.farewell is None:
+            await self._how_it_ended()
+        if not self.over:
+            self.forget()  # its extensions are still busy with their SHUTDOWN, which no call waits for
+        return self.over and not self.lost
 
     # -- details
 
@@ -175,14 +391,16 @@ class Sandbox:
         if self.doomed is not None:
             error_type = self.doomed.error_type or "Runtime.Unknown"
             return failures.init_failed(invocation.request_id, error_type, self.doomed.error_body)
+        if self._fatal is not None:
+            return failures.extension(invocation.request_id, self._fatal)
         if self.init_trouble == "timeout":
             return failures.timed_out(invocation.request_id, self.version.timeout_s)
         return await self._exited(invocation)
 
-    async def _ask(self, invocation: Invocation) -> Reply | Failure:
+    async def _ask(self, invocation: Invocation, flow: Flow | None) -> Reply | Failure:
         """The runtime's answer, or the failure that stands for it. The host keeps the time."""
         timeout_s = self.version.timeout_s
-        deadline = self._clock.epoch() + timeout_s
+        deadline = self._clock.epoch() + timeout_s - self.owed_ms / 1000
         meta: dict[str, Any] = {
             "id": invocation.request_id,
             "arn": invocation.invoked_arn,
@@ -193,10 +411,17 @@ class Sandbox:
             meta["context"] = invocation.client_context
         self._timer = self._loop.call_later(LONG_S, self._takes_long)
         try:
-            reply = await self._link.invoke(next_token(), meta, invocation.payload)
+            self._flow = flow
+            if flow is None:
+                reply = await self._link.invoke(next_token(), meta, invocation.payload)
+            else:
+                reply = await self._link.stream(next_token(), meta, invocation.payload, flow)
         except LinkClosed:
+            if self._fatal is not None:
+                self.end("failure")
+                return failures.extension(invocation.request_id, self._fatal)
             if self._late:
-                self.end()
+                self.end("timeout")
                 return failures.timed_out(invocation.request_id, timeout_s)
             return await self._exited(invocation)
         finally:
@@ -210,7 +435,9 @@ class Sandbox:
     def _takes_long(self) -> None:
         """The one timer of most calls serves two ends: show in the log that this one runs, then watch its time."""
         self._tap.release()
-        self._timer = self._loop.call_later(self.version.timeout_s - LONG_S, self._time_is_up)
+        self._timer = self._loop.call_later(
+            max(0.0, self.version.timeout_s - self.owed_ms / 1000 - LONG_S), self._time_is_up
+        )
 
     def _time_is_up(self) -> None:
         self._late = True
@@ -221,37 +448,50 @@ class Sandbox:
         news = await self._how_it_ended()
         if news.lost:
             raise AgentGone("the node agent died, and the execution environment with it; the call may have run")
-        return failures.exited(invocation.request_id, news.status, out_of_memory=news.out_of_memory)
+        self.end("failure")
+        failure = failures.exited(invocation.request_id, news.status, out_of_memory=news.out_of_memory)
+        reported = self.apis.extensions.reported if self.apis is not None else ""
+        return failures.renamed(failure, reported) if reported else failure
 
     async def _how_it_ended(self) -> Ended:
         """The news of the runtime's end, which follows its closed channel; killed if it only closed the channel."""
         try:
             async with asyncio.timeout(DEATH_WAIT_S / 10):
-                return await asyncio.shield(self._ended)
+                return await asyncio.shield(self._exited_with)
         except TimeoutError:
-            self.end()
+            self.end("failure")
         try:
             async with asyncio.timeout(DEATH_WAIT_S):
-                return await asyncio.shield(self._ended)
+                return await asyncio.shield(self._exited_with)
         except TimeoutError:
             return Ended(self.name, None, False)
 
     def _outcome(self, answer: Reply | Failure, duration_ms: float) -> Outcome:
         init_ms, self.init_ms = self.init_ms, None
+        owed_ms, self.owed_ms = self.owed_ms, 0.0
+        restored, self.restored = self.restored, None
+        before_ms = restored[1] if restored is not None else init_ms or 0.0
         cpu = self._cpu_ms()
         return Outcome(
             payload=answer.body if isinstance(answer, Failure) else answer.payload,
             function_error="Unhandled" if answer.error_type else None,
             error_type=answer.error_type,
             status=answer.status if isinstance(answer, Failure) else "error" if answer.error_type else "success",
-            cold=init_ms is not None,
+            cold=init_ms is not None or owed_ms > 0 or restored is not None,
             duration_ms=duration_ms,
             init_ms=init_ms,
-            billed_ms=-int(-(duration_ms + (init_ms or 0.0)) // 1),
-            memory_peak_mb=self._counters.memory_peak_mb(),
+            restore_ms=restored[0] if restored is not None else None,
+            restore_billed_ms=restored[1] if restored is not None else 0,
+            billed_ms=-int(-(duration_ms + before_ms) // 1),
+            memory_peak_mb=self._whole_mb() if self.shared_mb else self.measure(),
             cpu_ms=cpu,
             sandbox=self.name,
+            streamed_bytes=self._flow.size if self._flow is not None else 0,
         )
+
+    def _whole_mb(self) -> int:
+        """With what it shares with its template; what it has copied counts twice, but no more than there may be."""
+        return min(self.version.memory_mb, self.measure() + self.shared_mb)
 
     def _cpu_ms(self) -> float | None:
         if self._cpu_before is None:

@@ -7,19 +7,30 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from lambent.clock import Clock
-from lambent.errors import SandboxError
+from lambent.errors import AgentGone, SandboxError
 from lambent.model import Version
+from lambent.observe import report
 from lambent.observe.logbook import Logbook, LogStream
-from lambent.runtimes.environment import Credentials, environment
+from lambent.runtimes.environment import Credentials, environment, extension_environment, image_environment
 from lambent.runtimes.table import TABLE
+from lambent.sandbox import extension_files, image_process
 from lambent.sandbox.agent_client import AgentClient, Given
+from lambent.sandbox.api_router import ApiServer
+from lambent.sandbox.brake import Brake
 from lambent.sandbox.channel import ChannelLink
+from lambent.sandbox.counters import Counters
 from lambent.sandbox.custom import CustomLink
 from lambent.sandbox.link import InitSpec, RuntimeLink
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Assign, Ended, Exited
-from lambent.sandbox.sandbox import INIT_LIMIT_S, Counters, Sandbox
+from lambent.sandbox.runtime_api import HttpLink
+from lambent.sandbox.sandbox import INIT_LIMIT_S, Sandbox
+from lambent.sandbox.snapshots import ONE_THREAD, WHOLE, Part, Snapshots
+from lambent.sandbox.surroundings import Surroundings
+from lambent.store.images import ImageStore
 
 
 def is_custom(version: Version) -> bool:
@@ -28,60 +39,135 @@ def is_custom(version: Version) -> bool:
     return row is None or row.kind == "provided"
 
 
+class _Ending:
+    """Hears how a sandbox ends, though it may do so before there is anybody to tell."""
+
+    def __init__(self, agent: AgentClient, on_end: Callable[[Sandbox], None]) -> None:
+        self._agent = agent
+        self._on_end = on_end
+        self._sandbox: Sandbox | None = None
+        self._exit: Exited | None = None
+        self._early: Ended | None = None
+        self._abandoned = False
+
+    def hear(self, news: Ended | Exited) -> None:
+        if isinstance(news, Exited):
+            self._exit = news
+            if self._sandbox is not None:
+                self._sandbox.exited(news)
+            return
+        self._early = news
+        if self._sandbox is not None:
+            self._sandbox.ended(news)
+            self._on_end(self._sandbox)
+        elif self._abandoned:
+            self._agent.forget(news.husk)
+
+    def concerns(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        if self._exit is not None:
+            sandbox.exited(self._exit)
+        if self._early is not None:
+            self.hear(self._early)
+
+    def nobody_cares(self) -> None:
+        self._abandoned = True
+        if self._early is not None:
+            self.hear(self._early)
+
+
 class Starter:
     """Knows where code lies and where logs go; the keeper asks it for sandboxes."""
 
-    def __init__(self, code_path: Callable[[str], Path], logbook: Logbook, clock: Clock) -> None:
+    def __init__(self, code_path: Callable[[str], Path], images: ImageStore, logbook: Logbook, clock: Clock) -> None:
         self.code_path = code_path
+        self.images = images
         self.logbook = logbook
         self.clock = clock
+        self.snapshots = Snapshots(self._attempt, clock)
+        self.surroundings = Surroundings()
 
-    async def start(self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None]) -> Sandbox:
+    async def start(
+        self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None
+    ) -> Sandbox:
         """A sandbox that has been through init, or is doomed to report why not. Raises SandboxError.
 
-        Init that times out or crashes is run again under the function's own time-out, as AWS does at the first invoke.
+        Init that fails is run again under the function's own time-out, as AWS does at the first invoke. `estate` is an
+        ended sandbox whose environment goes on in this one: its init is a repetition from the start.
         """
-        sandbox, trouble = await self._attempt(agent, version, on_end, INIT_LIMIT_S)
-        if trouble:
-            again, trouble = await self._attempt(agent, version, on_end, float(version.timeout_s))
-            again.init_ms = (sandbox.init_ms or 0.0) + (again.init_ms or 0.0)
-            again.init_trouble = trouble
-            return again
-        return sandbox
+        if version.snap_start:
+            if estate is not None:
+                estate.forget()  # a clone begins with what init has left in /tmp, whatever happened since
+            return await self.snapshots.restore(agent, version, on_end)
+        if estate is not None:
+            return await self._attempt(agent, version, on_end, estate)
+        first = await self._attempt(agent, version, on_end)
+        if not first.failed_init:
+            return first
+        first.end()
+        try:
+            return await self._attempt(agent, version, on_end, first)
+        except BaseException:
+            first.forget()
+            raise
 
     async def _attempt(
-        self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], limit_s: float
-    ) -> tuple[Sandbox, str | None]:
-        holder: list[Sandbox] = []
-        early: list[Ended] = []
-
-        def ended(news: Ended | Exited) -> None:
-            if isinstance(news, Exited):
-                return  # nothing lingers yet
-            if news.estate:
-                agent.forget(news.husk)
-            if holder:
-                holder[0].ended(news)
-                on_end(holder[0])
-            else:
-                early.append(news)
-
+        self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None,
+        part: Part = WHOLE,
+    ) -> Sandbox:  # fmt: skip
+        ending = _Ending(agent, on_end)
+        inherit = estate.name if estate is not None and await estate.has_left() else ""
         layers = tuple(str(self.code_path(digest)) for digest in version.layers)
-        code = str(self.code_path(version.code_digest))
+        code, image = self._code(version)
+        extensions = extension_files.find((*layers, f"{image}/opt") if image else layers)
         given = await agent.assign(
-            lambda ask: Assign(ask, version.runtime, code, layers, version.memory_mb, version.tmp_mb), ended
-        )
-        stream = self._stream(version)
-        spec = self._spec(version, stream.name, given)
+            lambda ask: Assign(
+                ask, version.husk_runtime, code, layers, version.memory_mb, version.tmp_mb, inherit=inherit,
+                image=image, linger=bool(extensions), snapshot=part.makes_snapshot, template=part.template,
+                network=self.surroundings.network(version), sealed=version.sealed_environment,
+                owner=version.function_arn,
+            ),
+            ending.hear,
+        )  # fmt: skip
+        stream = self._stream(version, estate.log_stream if estate else "")
+        spec = self._spec(version, stream.name, given, extensions)
+        if part.makes_snapshot:
+            spec = msgspec.structs.replace(spec, environ=ONE_THREAD | spec.environ)
         began = self.clock.monotonic()
-        sandbox = await self._adopt(agent, version, given, stream, spec)
-        holder.append(sandbox)
-        for news in early:
-            ended(news)
-        trouble = await sandbox.init(spec, limit_s, began)
-        if trouble is None:
+        try:
+            sandbox = await self._adopt(agent, version, given, stream, spec)
+        except BaseException:
+            ending.nobody_cares()
+            agent.stop(given.assigned.husk)
+            raise
+        sandbox.born = estate.born if estate else began
+        ending.concerns(sandbox)
+        try:
+            await self._through_init(agent, sandbox, spec, began, again=estate is not None, part=part)
+        except BaseException:
+            sandbox.forget()
+            sandbox.end()
+            raise
+        return sandbox
+
+    def _code(self, version: Version) -> tuple[str, str]:
+        """The directory of a zip function's code, the root of an image function: one of them is empty."""
+        if version.image is None:
+            return str(self.code_path(version.code_digest)), ""
+        return "", str(self.images.path(version.code_digest))
+
+    async def _through_init(
+        self, agent: AgentClient, sandbox: Sandbox, spec: InitSpec, began: float, *, again: bool, part: Part
+    ) -> None:
+        limit_s = float(sandbox.version.timeout_s) if again else part.limit_s or INIT_LIMIT_S
+        if part.template:
+            work = sandbox.restore(spec, max(0.0, part.began + limit_s - began), part.began)
+        else:
+            work = sandbox.init(spec, limit_s, began, again=again)
+        if await work is None and not sandbox.doomed:
             agent.started(sandbox.name)
-        return sandbox, trouble
+        elif sandbox.lost:
+            raise AgentGone  # nothing of the invocation has run yet: it may be tried with another agent
 
     async def _adopt(
         self, agent: AgentClient, version: Version, given: Given, stream: LogStream, spec: InitSpec
@@ -90,53 +176,70 @@ class Starter:
         assigned, fds = given.assigned, dict(given.fds)
         channel = socket.socket(fileno=fds.pop("channel"))
         api = socket.socket(fileno=fds.pop("api")) if "api" in fds else None
+        server = ApiServer(api) if api is not None else None
         try:
-            link = await self._link(channel, api if is_custom(version) else None, spec)
-        except OSError as error:
+            link = await self._link(channel, server, spec, custom=is_custom(version) or spec.exec_wrapper is not None)
+        except BaseException as error:
             for fd in fds.values():
                 os.close(fd)
-            agent.stop(assigned.husk)
-            raise SandboxError(f"the sandbox's channel cannot be used: {error}") from error
-        if api is not None and not is_custom(version):
-            api.close()  # a managed runtime talks frames; nobody else in there is answered yet
+            if isinstance(error, OSError):
+                raise SandboxError(f"the sandbox's channel cannot be used: {error}") from error
+            raise
         tap = LogTap(
             fds.pop("log"), lambda data: self.logbook.append(stream, self.clock.epoch(), data), self._congested
         )
         counters = Counters([fds.pop(name) for name in ("memory_peak", "cpu_time") if name in fds])
+        brake = Brake(fds.pop("freeze", None))
+        endpoint = fds.pop("endpoint", None)
         for fd in fds.values():
             os.close(fd)
         sandbox = Sandbox(
-            assigned.husk, version, link, tap=tap, counters=counters, clock=self.clock,
-            kill=lambda: agent.stop(assigned.husk),
+            assigned.husk, version, link, tap=tap, counters=counters, clock=self.clock, brake=brake,
+            kill=lambda: agent.stop(assigned.husk), forget=lambda: agent.forget(assigned.husk),
+            send=lambda number: agent.signal(assigned.husk, number),
         )  # fmt: skip
         sandbox.log_stream = stream.name
+        sandbox.shut_door = self.surroundings.open(endpoint)
+        if server is not None:
+            names = tuple(os.path.basename(path) for path in spec.extensions)
+            sandbox.offer(server, lambda port: agent.connection_into(assigned.husk, port), names)
+            server.listen()
         return sandbox
 
-    async def _link(self, channel: socket.socket, listener: socket.socket | None, spec: InitSpec) -> RuntimeLink:
+    async def _link(
+        self, channel: socket.socket, server: ApiServer | None, spec: InitSpec, *, custom: bool
+    ) -> RuntimeLink:
         frames = await ChannelLink.open(channel, told=spec)
-        if listener is None:
-            return frames
-        from lambent.sandbox.api_router import ApiServer
-        from lambent.sandbox.runtime_api import HttpLink
-
-        return CustomLink(frames, HttpLink(ApiServer(listener)))
+        return CustomLink(frames, HttpLink(server)) if custom and server is not None else frames
 
     def _congested(self) -> bool:
         return self.logbook.congested
 
-    def _stream(self, version: Version) -> LogStream:
-        """YYYY/MM/DD/[version]32 hex digits"""
+    def _stream(self, version: Version, name: str = "") -> LogStream:
+        """YYYY/MM/DD/[version]32 hex digits, or the `name` that the environment has already."""
         day = datetime.fromtimestamp(self.clock.epoch(), UTC).strftime("%Y/%m/%d")
-        name = f"{day}/[{version.version}]{secrets.token_hex(16)}"
+        name = name or f"{day}/[{version.version}]{secrets.token_hex(16)}"
         return LogStream(version.account, version.region, version.name, name)
 
-    def _spec(self, version: Version, log_stream: str, given: Given) -> InitSpec:
+    def _spec(self, version: Version, log_stream: str, given: Given, extensions: tuple[str, ...]) -> InitSpec:
         keys = Credentials(version.account, secrets.token_urlsafe(30), secrets.token_urlsafe(60))
-        environ = environment(version, log_stream, keys)
+        version = msgspec.structs.replace(version, environment=given.assigned.environment)
+        image = image_process.of(self.images, version)
+        if image is None:
+            kind = report.initialization(version)
+            environ = environment(version, log_stream, keys, initialization_type=kind)
+        else:
+            environ = image_environment(version, log_stream, keys, image.environ)
         environ["AWS_LAMBDA_RUNTIME_API"] = given.assigned.runtime_api
+        own_network = given.assigned.task_root == "/var/task"
+        environ |= self.surroundings.variables(environ, given.fds.get("endpoint"), own_network=own_network)
         if given.assigned.task_root != "/var/task":
             environ["LAMBDA_TASK_ROOT"] = given.assigned.task_root
         return InitSpec(
             environ=environ, handler=version.handler, task_root=given.assigned.task_root,
-            log_format=version.log_format, log_level=version.application_log_level,
+            log_format=version.log_format, log_level=version.application_log_level, extensions=extensions,
+            extension_environ=extension_environment(environ) if extensions else {},
+            command=image.command if image else (),
+            working_directory=image.working_directory if image else "",
+            exec_wrapper=None if is_custom(version) else environ.get("AWS_LAMBDA_EXEC_WRAPPER"),
         )  # fmt: skip

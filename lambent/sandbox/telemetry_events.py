@@ -105,9 +105,10 @@ def runtime_done(
 ) -> Event:
     """`began` is when the runtime was given the invocation, epoch seconds; `duration_ms` until it had answered."""
     answered = outcome.status in ("success", "error")
+    produced = outcome.streamed_bytes + (len(outcome.payload) if answered else 0)
     record: Record = {
         "requestId": request_id, "status": invocation_status(outcome), "errorType": _fatal(outcome),
-        "metrics": {"durationMs": round(duration_ms, 3), "producedBytes": len(outcome.payload) if answered else 0},
+        "metrics": {"durationMs": round(duration_ms, 3), "producedBytes": produced},
         "spans": _spans(began, duration_ms) if answered else [], "tracing": tracing(trace),
     }  # fmt: skip
     return platform(at, "runtimeDone", record)

@@ -109,6 +109,7 @@ class Zygote:
         self.network = network
         self.level = level
         self.client = roots.client_dir(info, staging.parent)  # the runtime's client on the host
+        self.boto = roots.sdk_dir(info, staging.parent)  # the same of boto3
         self.ready = False
         self.orders: deque[Husk] = deque()  # sent, pid not yet told
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -138,7 +139,7 @@ class Zygote:
         interpreter = roots.inside_path(self.info) if self.info.kind == "python" else _SPAWNER
         argv = [interpreter, *isolated, "/.lambent/zygote/zygote.py", str(control), str(pidns), self.info.kind]
         # The platform's own interpreter stands in as the parent of runtimes that are not Python.
-        plan = roots.plan(self.info, str(staging), argv)
+        plan = roots.plan(self.info, str(staging), argv, self.client, self.boto)
         if self.network.resolv_conf:
             plan["binds"] = [bind for bind in plan["binds"] if bind[1] != RESOLV_CONF]
             plan["files"] = plan["files"] | {RESOLV_CONF: self.network.resolv_conf}
@@ -149,7 +150,8 @@ class Zygote:
         return [sys.executable, *isolated, boot, json.dumps(plan)]
 
     def _environ(self) -> dict[str, str]:
-        extra = {"LAMBENT_GUEST": str(self.client)} if self.level == "process" else {}
+        outside = {"LAMBENT_GUEST": str(self.client), "LAMBENT_SDK": str(self.boto or "")}
+        extra = outside if self.level == "process" else {}
         return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **extra}
 
     def order(self, name: str, uid: int, init_uid: int, seccomp: bytes, copies: "Copies | None" = None) -> Husk:

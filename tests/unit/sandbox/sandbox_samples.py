@@ -45,8 +45,17 @@ class FakeSandbox:
         self.name = name
         self.version = of or version()
         self.idle_since = idle_since
-        self.gone = False
+        self.born = 0.0
+        self.used_mb = 0
+        self.grows_to_mb = 0  # what measuring it will show
+        self.frozen = False
+        self.gone = False  # it was told to end, or did
+        self.over = False  # and the agent said so
+        self.lost = False
         self.spoilt = False
+        self.forgotten = False
+        self.apis = None  # no extensions
+        self.settling = None
         self.ends = 0
 
     def __repr__(self) -> str:
@@ -57,5 +66,22 @@ class FakeSandbox:
         return not self.gone and not self.spoilt
 
     def end(self) -> None:
-        self.gone = True
-        self.ends += 1
+        if not self.gone:
+            self.gone = True
+            self.ends += 1
+
+    def forget(self) -> None:
+        self.forgotten = True
+
+    def measure(self) -> int:
+        self.used_mb = max(self.used_mb, self.grows_to_mb)
+        return self.used_mb
+
+    def freeze(self) -> None:
+        assert not self.gone
+        assert not self.frozen
+        self.frozen = True
+
+    def thaw(self) -> bool:
+        self.frozen = False
+        return not self.gone

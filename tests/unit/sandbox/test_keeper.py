@@ -17,6 +17,7 @@ from lambent.sandbox.keeper import Keeper
 from lambent.settings import Settings
 
 LIMIT = 3
+BUDGET_MB = 500
 VERSIONS = [version(name, revision=revision) for name in ("a", "b", "c") for revision in ("r1", "r2")]
 
 
@@ -33,18 +34,36 @@ class FakeAgent:
         self.prepared.append((runtime, husks))
 
 
+class NoSnapshots:
+    def held_mb(self) -> int:
+        return 0
+
+    def changed(self, function: tuple[str, str, str], stays: Callable[[str], bool]) -> None: ...
+
+
 class FakeStarter:
     """Starts nothing until it is told to; then what it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FixedClock) -> None:
+        self.clock = clock
+        self.snapshots = NoSnapshots()
         self.starting: list[tuple[asyncio.Future[FakeSandbox], FakeSandbox, Callable[[Any], None]]] = []
+        self.inherited: list[FakeSandbox] = []
         self.count = 0
         self.on_end: dict[str, Callable[[Any], None]] = {}
 
-    async def start(self, agent: FakeAgent, of: Version, on_end: Callable[[Any], None]) -> FakeSandbox:
+    async def start(
+        self, agent: FakeAgent, of: Version, on_end: Callable[[Any], None], estate: FakeSandbox | None = None
+    ) -> FakeSandbox:
         assert not agent.gone
         self.count += 1
         sandbox = FakeSandbox(f"s{self.count}", of)
+        sandbox.born = estate.born if estate else self.clock.monotonic()
+        if estate:
+            assert estate.version.pool_key == of.pool_key
+            assert not (estate.forgotten or estate.lost)
+            assert estate not in self.inherited, "a /tmp can be taken over once"
+            self.inherited.append(estate)
         future = asyncio.get_running_loop().create_future()
         entry = (future, sandbox, on_end)
         self.starting.append(entry)
@@ -56,8 +75,10 @@ class FakeStarter:
 
 
 def make_keeper(**changes: Any) -> tuple[Keeper, FakeStarter, FakeAgent, FixedClock]:
-    clock, starter, agent = FixedClock(), FakeStarter(), FakeAgent()
-    keeper = Keeper(Settings(**({"sandboxes": LIMIT, "idle_expiry_s": 600} | changes)), starter, clock)  # type: ignore[arg-type]
+    clock, agent = FixedClock(), FakeAgent()
+    starter = FakeStarter(clock)
+    usual = {"sandboxes": LIMIT, "idle_expiry_s": 600, "max_age_s": 3000, "memory_budget_mb": BUDGET_MB}
+    keeper = Keeper(Settings(**(usual | changes)), starter, clock)  # type: ignore[arg-type]
     keeper.agent = agent  # type: ignore[assignment]
     return keeper, starter, agent, clock
 
@@ -89,6 +110,7 @@ class KeeperMachine(RuleBasedStateMachine):
         self.keeper, self.starter, self.agent, self.clock = make_keeper()
         self.calls: list[Call] = []
         self.living: list[FakeSandbox] = []  # those whose end was not reported
+        self.everybody: list[FakeSandbox] = []
 
     def settle(self) -> None:
         async def turns() -> None:
@@ -117,8 +139,9 @@ class KeeperMachine(RuleBasedStateMachine):
     @rule(index=st.integers(0, 99), gone=st.booleans())
     def a_start_succeeds(self, index: int, gone: bool) -> None:
         future, sandbox, on_end = self.starter.starting[index % len(self.starter.starting)]
+        self.everybody.append(sandbox)
         if gone:  # it ended before anybody had it: the news comes first
-            sandbox.gone = True
+            sandbox.gone = sandbox.over = True
             on_end(sandbox)
         else:
             self.living.append(sandbox)
@@ -132,11 +155,12 @@ class KeeperMachine(RuleBasedStateMachine):
         self.settle()
 
     @precondition(lambda self: any(call.sandbox for call in self.calls))
-    @rule(index=st.integers(0, 99), spoilt=st.booleans())
-    def a_call_ends(self, index: int, spoilt: bool) -> None:
+    @rule(index=st.integers(0, 99), spoilt=st.booleans(), used_mb=st.sampled_from([0, 50, 300]))
+    def a_call_ends(self, index: int, spoilt: bool, used_mb: int) -> None:
         running = [call for call in self.calls if call.sandbox]
         call = running[index % len(running)]
         call.sandbox.spoilt = spoilt
+        call.sandbox.used_mb = max(call.sandbox.used_mb, used_mb)
         call.gate.set_result(None)
         self.settle()
 
@@ -151,9 +175,16 @@ class KeeperMachine(RuleBasedStateMachine):
     def a_sandbox_crashes(self, index: int) -> None:
         self.report(self.living[index % len(self.living)])
 
+    @precondition(lambda self: any(call.sandbox for call in self.calls))
+    @rule(index=st.integers(0, 99), mb=st.sampled_from([50, 300, 600]))
+    def a_running_call_takes_memory(self, index: int, mb: int) -> None:
+        running = [call.sandbox for call in self.calls if call.sandbox]
+        sandbox = running[index % len(running)]
+        sandbox.grows_to_mb = max(sandbox.grows_to_mb, mb)
+
     def report(self, sandbox: FakeSandbox) -> None:
         self.living.remove(sandbox)
-        sandbox.gone = True
+        sandbox.gone = sandbox.over = True
         self.starter.on_end[sandbox.name](sandbox)
         self.settle()
 
@@ -168,18 +199,23 @@ class KeeperMachine(RuleBasedStateMachine):
         self.keeper.changed(ACCOUNT, REGION, name, lambda _: False)
         self.settle()
 
-    @rule(seconds=st.sampled_from([1, 300, 601]))
-    def time_passes(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from([0.05, 0.15, 1, 300, 601, 3001]))
+    def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.keeper.expire(self.clock.monotonic())
+        self.loop.run_until_complete(self.look())
         self.settle()
+        now = self.clock.monotonic()
+        idle = [sandbox for pool in self.keeper.pools.values() for sandbox in pool.idle]
+        assert all(now - sandbox.born < 3000 and now - sandbox.idle_since < 600 for sandbox in idle)
+        assert all(sandbox.frozen or now - sandbox.idle_since < 0.1 for sandbox in idle)
 
     @rule()
     def the_agent_dies_and_another_comes(self) -> None:
         for sandbox in list(self.living):
             self.living.remove(sandbox)
-            sandbox.gone = True
+            sandbox.gone = sandbox.over = sandbox.lost = True
             self.starter.on_end[sandbox.name](sandbox)
+        self.keeper.detach()
         for future, _, _ in list(self.starter.starting):
             if not future.done():
                 future.set_exception(AgentGone())
@@ -188,6 +224,10 @@ class KeeperMachine(RuleBasedStateMachine):
         self.agent = FakeAgent()
         self.loop.run_until_complete(self.keeper.attach(self.agent))  # type: ignore[arg-type]
         self.settle()
+
+    async def look(self) -> None:
+        self.keeper.freezer.look()
+        self.keeper.expire(self.clock.monotonic())
 
     # -- what is true at any time
 
@@ -201,23 +241,44 @@ class KeeperMachine(RuleBasedStateMachine):
         assert not idle & set(names)
 
     @invariant()
+    def only_the_idle_are_frozen(self) -> None:
+        assert not any(call.sandbox.frozen for call in self.calls if call.sandbox)
+
+    @invariant()
+    def every_tmp_is_taken_over_once_forgotten_or_may_yet_be_taken_over(self) -> None:
+        held = [call.sandbox for call in self.calls if call.sandbox]
+        estates = [sandbox for pool in self.keeper.pools.values() for sandbox in pool.estates]
+        for sandbox in self.everybody:
+            if sandbox.gone and not sandbox.lost and sandbox not in held and sandbox not in estates:
+                assert sandbox.forgotten or sandbox in self.starter.inherited
+        assert not any(sandbox.forgotten or sandbox.lost for sandbox in estates)
+        assert all(sandbox.gone for sandbox in estates)
+
+    @invariant()
     def counts_are_what_they_count(self) -> None:
         pools = self.keeper.pools.values()
         for pool in pools:
-            assert min(pool.busy, pool.starting, pool.waiting) >= 0
-        assert self.keeper.alive == len(self.starter.starting) + len(self.living)
-        assert set(self.keeper._homes) == {sandbox.name for sandbox in self.living}
+            assert min(pool.starting, pool.waiting) >= 0
+        held = [call.sandbox for call in self.calls if call.sandbox]
+        over = {sandbox for pool in pools for sandbox in pool.estates if sandbox.over}
+        over |= {sandbox for sandbox in held if sandbox.over}
+        assert set(self.keeper._places.homes) == set(self.living) | over
+        assert self.keeper.alive == len(self.starter.starting) + len(self.living) + len(over)
+        assert self.keeper._places.leaving <= set(self.living)
 
     @invariant()
     def only_those_on_their_way_out_are_beyond_the_limit(self) -> None:
-        leaving = sum(sandbox.gone for sandbox in self.living)
-        assert self.keeper.alive - leaving <= LIMIT
+        assert self.keeper.alive - len(self.keeper._places.leaving) <= LIMIT
 
     @invariant()
     def nobody_waits_while_there_is_room(self) -> None:
-        if self.waiting():
-            assert self.keeper.alive >= LIMIT
-            assert not any(pool.idle for pool in self.keeper.pools.values())
+        waiting, pools = self.waiting(), self.keeper.pools.values()
+        if not waiting:
+            return
+        assert not any(pool.idle for pool in pools)
+        full = self.keeper._places.staying >= LIMIT and not any(pool.estates for pool in pools)
+        used_mb = sum(sandbox.measure() for pool in self.keeper._all_pools() for sandbox in pool.busy)
+        assert full or used_mb >= BUDGET_MB
 
     @invariant()
     def idle_sandboxes_live_and_can_be_found(self) -> None:
@@ -233,6 +294,7 @@ class KeeperMachine(RuleBasedStateMachine):
             before = len(self.calls), len(self.starter.starting), len(self.living)
             for future, sandbox, _ in list(self.starter.starting):
                 self.living.append(sandbox)
+                self.everybody.append(sandbox)
                 future.set_result(sandbox)
             self.settle()
             for call in self.calls:
@@ -246,7 +308,7 @@ class KeeperMachine(RuleBasedStateMachine):
         self.loop.close()
 
 
-KeeperMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+KeeperMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestKeeper = KeeperMachine.TestCase
 
 
@@ -339,7 +401,7 @@ async def test_who_waits_for_a_forgotten_pool_finds_it_again():
     await turns()
     starter.starting[0][0].set_result(starter.starting[0][1])
     await turns()
-    assert keeper.pools[version("b").pool_key].busy == 1
+    assert len(keeper.pools[version("b").pool_key].busy) == 1
     second.gate.set_result(None)
     await asyncio.gather(first.task, second.task)
 
@@ -426,14 +488,16 @@ async def test_a_new_agent_makes_the_husks_of_every_runtime_in_use():
 
 
 async def test_the_counts_say_what_is_idle_and_what_is_busy():
-    keeper, starter, _, _ = make_keeper()
+    keeper, starter, _, clock = make_keeper()
     await run_one(keeper, starter, version("a"))
     call = Call(keeper, version("b"), asyncio.get_running_loop())
     await turns()
-    assert keeper.counts() == {"idle": 1, "busy": 1}
+    assert keeper.counts() == {"idle": 1, "busy": 1, "frozen": 0}
     starter.starting[0][0].set_result(starter.starting[0][1])
     await turns()
-    assert keeper.counts() == {"idle": 1, "busy": 1}
+    assert keeper.counts() == {"idle": 1, "busy": 1, "frozen": 0}
     call.gate.set_result(None)
     await call.task
-    assert keeper.counts() == {"idle": 2, "busy": 0}
+    clock.advance(1)
+    keeper.freezer.look()
+    assert keeper.counts() == {"idle": 2, "busy": 0, "frozen": 2}

@@ -13,7 +13,8 @@ from lambent.model import Outcome, Version
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Ended
-from lambent.sandbox.sandbox import Counters, Sandbox
+from lambent.sandbox.counters import Counters
+from lambent.sandbox.sandbox import Sandbox
 
 MB = 1024 * 1024
 SPEC = InitSpec(environ={}, handler="app.handler")

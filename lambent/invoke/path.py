@@ -1,14 +1,16 @@
 """The path of one invocation: a permit, a sandbox, an outcome. Everything else listens."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from lambent.clock import Clock
-from lambent.errors import SandboxError, TooManyRequests
+from lambent.errors import EnvironmentDenied, SandboxError, SnapStartError, TooManyRequests
 from lambent.invoke.admission import Admission
 from lambent.model import Invocation, Outcome
 from lambent.sandbox.sandbox import Sandbox
+from lambent.sandbox.streamed import Flow
 
 # What listeners hear: the invocation, its outcome (None: throttled), and the milliseconds until it ran.
 Listener = Callable[[Invocation, Outcome | None, float], None]
@@ -29,22 +31,39 @@ class Invoker:
         self.clock = clock
         self.listeners = listeners
 
-    async def invoke(self, invocation: Invocation) -> Outcome:
-        """Run it. Raises TooManyRequests when there is no permit, SandboxError when there is no sandbox."""
+    async def invoke(self, invocation: Invocation, flow: Flow | None = None) -> Outcome:
+        """Run it; what a streaming function answers goes to `flow`, if there is one.
+
+        Raises TooManyRequests when there is no permit, SandboxError when there is no sandbox.
+        """
         came = self.clock.monotonic()
         try:
             with self.admission.hold(invocation):
                 async with self.placement.lease(invocation) as sandbox:
                     wait_ms = (self.clock.monotonic() - came) * 1000
-                    outcome = await sandbox.run(invocation)
+                    outcome = await (sandbox.run(invocation) if flow is None else sandbox.stream(invocation, flow))
         except TooManyRequests:
             self.tell(invocation, None, 0.0)
             raise
-        except SandboxError as error:
+        except (SandboxError, SnapStartError, EnvironmentDenied) as error:
             self.tell(invocation, Outcome(payload=b"", status="failure", error_type=type(error).__name__), 0.0)
             raise
-        self.tell(invocation, outcome, wait_ms)
+        if sandbox.settling is None:
+            self.tell(invocation, outcome, wait_ms)
+        else:
+            self._tell_when_settled(invocation, sandbox.settling, wait_ms)
         return outcome
+
+    def _tell_when_settled(self, invocation: Invocation, settling: "asyncio.Task[Outcome]", wait_ms: float) -> None:
+        """The caller has its answer, but extensions are at work: it counts as running, and is recorded, until then."""
+        permit = self.admission.extend(invocation)
+
+        def settled(task: "asyncio.Task[Outcome]") -> None:
+            permit.__exit__()
+            if not task.cancelled() and task.exception() is None:
+                self.tell(invocation, task.result(), wait_ms)
+
+        settling.add_done_callback(settled)
 
     def tell(self, invocation: Invocation, outcome: Outcome | None, wait_ms: float) -> None:
         for listener in self.listeners:

@@ -92,7 +92,7 @@ class Snapshots:
         """The version's template; made now if there is none. Raises SnapshotFailed, or another SandboxError."""
         key = version.pool_key
         task = self._tasks.get(key)
-        if task is None:
+        if task is None or _worked(task) and task.result().sandbox.gone:
             task = self._tasks[key] = asyncio.get_running_loop().create_task(self._make(agent, version))
             self._versions[key] = version
             task.add_done_callback(lambda done: self._made(key, done))
@@ -124,15 +124,14 @@ class Snapshots:
                 continue
             task = self._tasks[key]
             self._drop(key)
-            if task.done() and not task.cancelled() and task.exception() is None:
+            if _worked(task):
                 task.result().retire()
             else:
                 task.cancel()
 
     def held_mb(self) -> int:
         """The memory that templates use."""
-        done = [task for task in self._tasks.values() if task.done() and not task.cancelled()]
-        return sum(task.result().sandbox.used_mb for task in done if task.exception() is None)
+        return sum(task.result().sandbox.used_mb for task in self._tasks.values() if _worked(task))
 
     # -- details
 
@@ -149,7 +148,7 @@ class Snapshots:
 
     def _made(self, key: str, task: "asyncio.Task[Template]") -> None:
         """Only what worked is kept: the next call may try again."""
-        if task.cancelled() or task.exception() is not None:
+        if not _worked(task):
             self._drop(key, task)
         elif self._tasks.get(key) is not task:
             task.result().retire()  # its version was deleted in the very moment in which it was done
@@ -163,9 +162,7 @@ class Snapshots:
 
     def _lost(self, key: str, sandbox: Sandbox) -> None:
         task = self._tasks.get(key)
-        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
-            return
-        if task.result().sandbox is sandbox:
+        if task is not None and _worked(task) and task.result().sandbox is sandbox:
             self._drop(key)
             sandbox.forget()
             if not task.result().retired and not sandbox.lost:
@@ -198,6 +195,10 @@ class Snapshots:
         if clone.init_trouble == "timeout":
             raise _timed_out()
         raise SnapStartError()
+
+
+def _worked(task: "asyncio.Task[Template]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _timed_out() -> SnapStartError:

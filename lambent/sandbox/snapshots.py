@@ -92,7 +92,7 @@ class Snapshots:
         """The version's template; made now if there is none. Raises SnapshotFailed, or another SandboxError."""
         key = version.pool_key
         task = self._tasks.get(key)
-        if task is None or _worked(task) and task.result().sandbox.gone:
+        if task is None or (_worked(task) and task.result().sandbox.gone):
             task = self._tasks[key] = asyncio.get_running_loop().create_task(self._make(agent, version))
             self._versions[key] = version
             task.add_done_callback(lambda done: self._made(key, done))

@@ -39,6 +39,7 @@ class Stage:
         self.open = asyncio.Event()
         self.open.set()
         self.failure: BaseException | None = None
+        self.template_dies = False
         self.doom: InitDone | None = None
         self.trouble: str | None = None
 
@@ -48,6 +49,7 @@ class Stage:
             await self.open.wait()
         if self.failure is not None:
             failure, self.failure = self.failure, None
+            self.made[0].gone = self.template_dies
             raise failure
         sandbox = Played(f"s{len(self.made)}", of)
         sandbox.grows_to_mb = 40
@@ -141,13 +143,9 @@ async def test_a_template_that_died_is_made_again_by_the_next_call(stage):
 
 
 async def test_a_call_that_meets_the_death_of_the_template_tries_once_more(stage):
-    template = await stage.template()
-    template.sandbox.gone = True
-    stage.failure = SandboxError("the template of this version ended")
-    task = asyncio.ensure_future(stage.restore())
-    await asyncio.sleep(0)
-    stage.dies(0)
-    assert (await task).name == "s2"
+    await stage.template()
+    stage.failure, stage.template_dies = SandboxError("the template of this version ended"), True
+    assert (await stage.restore()).name == "s2"
     assert stage.templates == 2
 
 

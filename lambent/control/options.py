@@ -5,14 +5,8 @@ from typing import Any
 
 from lambent.errors import NotImplementedYet
 
-
-def _has_vpc(value: Mapping[str, Any]) -> bool:
-    return bool(value.get("SubnetIds") or value.get("SecurityGroupIds") or value.get("Ipv6AllowedForDualStack"))
-
-
 # Option -> whether the value given asks for something; a value that asks for nothing is what AWS does by default.
 _ASKS: dict[str, Callable[[Any], bool]] = {
-    "VpcConfig": _has_vpc,
     "DeadLetterConfig": lambda value: bool(value.get("TargetArn")),
     "KMSKeyArn": bool,
     "TracingConfig": lambda value: value.get("Mode", "PassThrough") != "PassThrough",

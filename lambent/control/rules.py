@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lambent.control import vpc
 from lambent.control.control import Control
 from lambent.errors import AwsError, InvalidParameterValue, NotImplementedYet, ValidationException
 from lambent.runtimes.environment import RESERVED
@@ -31,6 +32,7 @@ def check_settings(parameters: Mapping[str, Any]) -> None:
     """Everything that CreateFunction and UpdateFunctionConfiguration check alike."""
     check_environment((parameters.get("Environment") or {}).get("Variables") or {})
     check_sizes(parameters)
+    vpc.check(parameters.get("VpcConfig"))
 
 
 def check_environment(variables: Mapping[str, str]) -> None:

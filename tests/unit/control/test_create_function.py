@@ -225,7 +225,7 @@ async def test_what_aws_refuses_is_refused_in_its_words(client, changes, status,
 @pytest.mark.parametrize(
     ("changes", "option"),
     [
-        ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
+        ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "Ipv6AllowedForDualStack"),
         ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead"}}, "DeadLetterConfig"),
         ({"KMSKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}, "KMSKeyArn"),
         ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),

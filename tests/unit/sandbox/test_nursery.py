@@ -128,7 +128,7 @@ class Stage:
         self.nursery = Nursery({PYTHON.name: PYTHON}, "process", self.groups, tmp_path, self.selector)
 
     def zygote(self, *args: Any) -> FakeZygote:
-        self.zygotes.append(FakeZygote(*args))
+        self.zygotes.append(FakeZygote(*args[:4]))
         return self.zygotes[-1]
 
     def tell(self, message: Any, fds: list[int] | None = None) -> None:

@@ -47,6 +47,12 @@ class Admission:
         self.running[key] = running + 1
         return Permit(self, key)
 
+    def extend(self, invocation: Invocation) -> "Permit":
+        """A permit for what is left to do of an invocation that had one until this moment; never refused."""
+        key = (invocation.version.account, invocation.version.region)
+        self.running[key] += 1
+        return Permit(self, key)
+
     def busy(self, account: str, region: str) -> int:
         return self.running.get((account, region), 0)
 

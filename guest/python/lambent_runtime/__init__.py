@@ -7,7 +7,7 @@ import importlib
 
 from .loop import run
 
-__all__ = ["main", "preload"]
+__all__ = ["main", "preload", "wrapped"]
 
 # What nearly every handler or SDK imports. asyncio (4 MB, 40 ms) is left to those who use it.
 PRELOADED = (
@@ -32,3 +32,11 @@ def main(fd, park=None):
     With `park` this is a template: it calls `park()` when it has been through init, which returns in each clone.
     """
     run(fd, park)
+
+
+def wrapped():
+    """The same in a process that the function's AWS_LAMBDA_EXEC_WRAPPER started."""
+    from .wrapper import inherited
+
+    fd, spec = inherited()
+    run(fd, spec=spec)

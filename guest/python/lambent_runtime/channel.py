@@ -10,7 +10,7 @@ import struct
 HEADER = struct.Struct(">B3xII16s")
 HEADER_SIZE = HEADER.size
 unpack_header, pack_header = HEADER.unpack_from, HEADER.pack
-INIT, INVOKE = 1, 2
+INIT, INVOKE, PROCEED = 1, 2, 5
 READY, RESULT, ERROR, INIT_ERROR = 17, 18, 19, 20
 CHUNK, END = 21, 22  # of a streamed answer
 NO_TOKEN = bytes(16)

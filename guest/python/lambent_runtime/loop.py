@@ -4,7 +4,7 @@ import logging
 import os
 
 from . import codec, context, handler, logs, process, snapshot, streaming
-from .channel import END, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, READY, RESULT, Channel, Closed, Forked
+from .channel import END, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, PROCEED, READY, RESULT, Channel, Closed, Forked
 from .errors import describe
 from .rehearsal import rehearse
 
@@ -27,6 +27,20 @@ class Environment:
         self._shared = {}
         self._given = {}
         rehearse(self._codec, self._log_handler)
+
+    def prepare(self, spec):
+        """Do what INIT asks for before the runtime takes anything on: start extensions, go under a wrapper."""
+        if spec.get("extensions"):
+            import extension_spawner  # of the zygote's directory, which is on the path until `become`
+
+            extension_spawner.start(spec["extensions"], spec["extension_environ"])
+            if self._channel.receive()[0] != PROCEED:
+                raise SystemExit("expected to be told to proceed")
+        if spec.get("exec_wrapper"):
+            from . import wrapper
+
+            wrapper.execute(self._channel, spec, self._streams)
+        return spec
 
     def become(self, spec):
         """Take on what INIT says."""
@@ -134,13 +148,16 @@ def set_trace(trace):
         os.environ.pop(TRACE_VARIABLE, None)
 
 
-def run(fd, park=None):
-    """Serve the channel `fd` to its end; never returns. A template of SnapStart has a place to `park` (snapshot.py)."""
+def run(fd, park=None, spec=None):
+    """Serve the channel `fd` to its end; never returns. A template of SnapStart has a place to `park` (snapshot.py).
+
+    `spec` is what INIT said, for a runtime under a wrapper: another process has received it.
+    """
     error = None
     try:
         channel = Channel(fd)
         environment = Environment(channel)
-        spec = receive_spec(channel)
+        spec = spec or environment.prepare(receive_spec(channel))
         environment.become(spec)
         function = environment.load(spec["handler"])
         if park is not None:

@@ -9,10 +9,13 @@ export const READY = 17
 export const RESULT = 18
 export const ERROR = 19
 export const INIT_ERROR = 20
+export const CHUNK = 21 // of a streamed answer
+export const END = 22
 export const NO_TOKEN = Buffer.alloc(16)
 
 const HEADER_SIZE = 28
-const EMPTY = Buffer.alloc(0)
+const COPY_SIZE = 16384 // a body up to this size is cheaper to join with its header than to write after it
+export const EMPTY = Buffer.alloc(0)
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
 export class Channel {
@@ -20,6 +23,8 @@ export class Channel {
   #socket
   #chunks = [] // what has arrived of frames not yet complete, in order
   #size = 0
+  #held = true
+  #unsent = 0 // frames of a stream that the platform has not taken yet
 
   // `onFrame(type, meta, body, token)` is called for every frame; the end of the channel ends the process.
   constructor(fd, onFrame) {
@@ -33,19 +38,35 @@ export class Channel {
   // Whether waiting for a frame keeps the process alive: only between invocations, so that within one an empty event
   // loop can be noticed.
   hold(wanted) {
-    if (wanted) this.#socket.ref()
+    this.#held = wanted
+    if (wanted || this.#unsent) this.#socket.ref()
     else this.#socket.unref()
   }
 
   send(type, token, meta = null, body = EMPTY) {
-    const text = meta === null ? EMPTY : Buffer.from(JSON.stringify(meta))
-    const head = Buffer.alloc(HEADER_SIZE)
-    head.writeUInt8(type, 0)
-    head.writeUInt32BE(text.length, 4)
-    head.writeUInt32BE(body.length, 8)
-    token.copy(head, 12)
-    if (body.length <= 16384) writeAll(this.#fd, Buffer.concat([head, text, body]))
-    else for (const part of [head, text, body]) writeAll(this.#fd, part)
+    const head = headOf(type, token, meta, body)
+    if (body.length <= COPY_SIZE) writeAll(this.#fd, Buffer.concat([head, body]))
+    else for (const part of [head, body]) writeAll(this.#fd, part)
+  }
+
+  // Send a frame of a stream as soon as the platform takes it, then call `done`; frames keep their order. Until then
+  // the process stays alive, for what waits to be sent is work that is not done.
+  sendSoon(type, token, meta, body, done) {
+    this.#unsent++
+    this.#socket.ref()
+    this.#socket.cork()
+    this.#socket.write(headOf(type, token, meta, body))
+    this.#socket.write(body, () => {
+      this.#unsent--
+      this.hold(this.#held)
+      done()
+    })
+    this.#socket.uncork()
+  }
+
+  // Call `done` when all frames of a stream have been taken.
+  whenSent(done) {
+    this.#socket.write(EMPTY, done)
   }
 
   #take(chunk, onFrame) {
@@ -68,6 +89,17 @@ export class Channel {
     const meta = JSON.parse(data.toString('utf8', HEADER_SIZE, bodyStart) || '{}')
     return [data[0], meta, data.subarray(bodyStart, end), Buffer.from(data.subarray(12, HEADER_SIZE))]
   }
+}
+
+function headOf(type, token, meta, body) {
+  const text = meta === null ? EMPTY : Buffer.from(JSON.stringify(meta))
+  const head = Buffer.alloc(HEADER_SIZE + text.length)
+  head.writeUInt8(type, 0)
+  head.writeUInt32BE(text.length, 4)
+  head.writeUInt32BE(body.length, 8)
+  token.copy(head, 12)
+  text.copy(head, HEADER_SIZE)
+  return head
 }
 
 // Write a buffer to a descriptor that may be non-blocking, and wait where it is full.

@@ -1,19 +1,21 @@
 // One invocation: the handler is called in one of its three styles, and exactly one answer goes out.
 import { once } from 'node:events'
-import { ERROR, RESULT } from './channel.mjs'
+import { CHUNK, EMPTY, END, ERROR, RESULT } from './channel.mjs'
 import { logError } from './console.mjs'
 import { contextMembers } from './context.mjs'
 import { NodeJsExit, toDocument } from './errors.mjs'
-import { CollectingStream } from './stream.mjs'
+import { highWaterMark, ResponseStream } from './stream.mjs'
 
 const NEVER_SETTLED =
   'The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that ' +
   'was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes'
 export const UNSETTLED_STATUS = 13 // Node's own for a top-level await that nothing will ever settle
 
-// Mutable state: `answered`, and `onEmptyLoop`, what to do when nothing is left to run; the answer clears both.
+// Mutable state: `answered`; `streams`, whether a part of the answer has gone out; and `onEmptyLoop`, what to do when
+// nothing is left to run, which the answer clears.
 export class Invocation {
   answered = false
+  streams = false
   onEmptyLoop = null
 
   constructor(channel, token, meta, body, onAnswered) {
@@ -31,19 +33,29 @@ export class Invocation {
     logError(title, error)
     const document = toDocument(error)
     const meta = last ? { type: document.errorType, last } : { type: document.errorType }
-    this.#answer(ERROR, meta, Buffer.from(JSON.stringify(document)))
+    this.#answer(this.streams ? END : ERROR, meta, Buffer.from(JSON.stringify(document)))
+  }
+
+  // Send a piece of the answer, then call `done`; once the answer is over there is nowhere to send it.
+  sendPiece(piece, contentType, done) {
+    if (this.answered) return done()
+    const meta = this.streams || contentType === undefined ? null : { content_type: contentType }
+    this.streams = true
+    this.channel.sendSoon(CHUNK, this.token, meta, piece, done)
+  }
+
+  endStream(contentType) {
+    if (!this.streams) this.sendPiece(EMPTY, contentType, () => {})
+    this.#answer(END, null, EMPTY)
   }
 
   #answer(type, meta, body) {
     if (this.answered) return
     this.answered = true
     this.onEmptyLoop = null
+    if (type === END) return this.channel.sendSoon(END, this.token, meta, body, this.onAnswered)
     this.channel.send(type, this.token, meta, body)
     this.onAnswered()
-  }
-
-  answerBytes(bytes) {
-    this.#answer(RESULT, null, bytes)
   }
 
   get event() {
@@ -126,9 +138,9 @@ export async function callPlain(invocation, handler) {
   }
 }
 
-// A streaming handler, whose stream is collected into one answer.
+// A streaming handler, whose answer goes out while it writes.
 export async function callStreaming(invocation, handler) {
-  const stream = new CollectingStream()
+  const stream = new ResponseStream(invocation, highWaterMark(handler))
   const unfinished = () => invocation.fail('Response stream is not finished.')
   invocation.onEmptyLoop = unfinished
   try {
@@ -138,7 +150,7 @@ export async function callStreaming(invocation, handler) {
     if (!isPromise(result)) throw 'Streaming does not support non-async handlers.'
     if ((await result) !== undefined) console.warn('Streaming handlers ignore return values.')
     await finished
-    invocation.answerBytes(stream.collected)
+    invocation.endStream(stream.contentType)
   } catch (error) {
     invocation.fail(error)
   }

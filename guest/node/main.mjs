@@ -1,6 +1,6 @@
 // The Node.js runtime of a sandbox: `node main.mjs FD`. Waits parked for INIT, becomes that function, then serves.
 import { createRequire } from 'node:module'
-import { Channel, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, READY } from './channel.mjs'
+import { Channel, END, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, READY } from './channel.mjs'
 import { current, logError, patch } from './console.mjs'
 import { setTrace } from './context.mjs'
 import { toDocument, UnhandledPromiseRejection } from './errors.mjs'
@@ -84,12 +84,20 @@ function invoke(meta, body, token) {
   void call(running, handler)
 }
 
+// Behind what the function has streamed so far, which may have to wait for the client.
+function endStream(meta, document, status) {
+  if (running.answered) return channel.whenSent(() => process.exit(status))
+  running.answered = true
+  channel.sendSoon(END, running.token, meta, Buffer.from(JSON.stringify(document)), () => process.exit(status))
+}
+
 // An error that nothing caught ends the process, after log and platform have been told.
 function die(error, title, status) {
   logError(title, error)
   const document = toDocument(error)
   const meta = ready ? { type: document.errorType, last: true } : { type: document.errorType }
   if (!ready) channel.send(INIT_ERROR, NO_TOKEN, meta, Buffer.from(JSON.stringify(document)))
+  else if (running?.streams) return endStream(meta, document, status)
   else if (running) channel.send(ERROR, running.token, meta, Buffer.from(JSON.stringify(document)))
   process.exit(status)
 }

@@ -1,5 +1,5 @@
-// Response streaming: the global `awslambda`, and the stream that a streaming handler writes its answer to. The stream is
-// collected here and answered as one body; passing it on piece by piece comes with InvokeWithResponseStream.
+// Response streaming: the global `awslambda`, and the stream that a streaming handler writes its answer to. What it
+// writes goes out at once, no faster than the client takes it.
 import { Writable } from 'node:stream'
 import { InvalidStreamingOperation, MalformedStreamingHandler } from './errors.mjs'
 
@@ -7,6 +7,7 @@ const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming')
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')
 const PRELUDE_TYPE = 'application/vnd.awslambda.http-integration-response'
 const DELIMITER_SIZE = 8
+const PIECE = 262144 // bytes of one chunk; the platform takes no larger ones than a megabyte
 
 export function installGlobal() {
   globalThis.awslambda = { streamifyResponse, HttpResponseStream }
@@ -25,6 +26,10 @@ export function isStreaming(handler) {
   return true
 }
 
+export function highWaterMark(handler) {
+  return handler[HIGH_WATER_MARK]
+}
+
 class HttpResponseStream {
   static from(stream, prelude) {
     stream.setContentType(PRELUDE_TYPE)
@@ -36,16 +41,19 @@ class HttpResponseStream {
   }
 }
 
-export class CollectingStream extends Writable {
-  #pieces = []
+export class ResponseStream extends Writable {
+  #invocation
   #started = false
+  contentType = undefined
 
-  get collected() {
-    return Buffer.concat(this.#pieces)
+  constructor(invocation, highWaterMark) {
+    super({ highWaterMark })
+    this.#invocation = invocation
   }
 
-  setContentType() {
+  setContentType(contentType) {
     if (this.#started) throw new InvalidStreamingOperation('Cannot set content-type, too late.')
+    this.contentType = contentType
   }
 
   write(chunk, encoding, callback) {
@@ -64,8 +72,17 @@ export class CollectingStream extends Writable {
   }
 
   _write(chunk, _encoding, done) {
-    this.#pieces.push(chunk)
-    done()
+    this.#send(chunk, done)
+  }
+
+  _writev(writes, done) {
+    this.#send(Buffer.concat(writes.map((write) => write.chunk)), done)
+  }
+
+  #send(data, done) {
+    const rest = data.subarray(PIECE)
+    const next = () => (rest.length ? this.#send(rest, done) : done())
+    this.#invocation.sendPiece(data.subarray(0, PIECE), this.contentType, next)
   }
 }
 

@@ -11,7 +11,7 @@ from lambent.errors import AwsError, InvalidParameterValue, InvalidRequestConten
 from lambent.invoke import payload as payloads
 from lambent.invoke.path import Invoker
 from lambent.invoke.resolve import Resolver
-from lambent.invoke.streaming import streamed
+from lambent.invoke.streaming import Streams
 from lambent.model import Invocation, InvocationKind
 from lambent.wire.parse import Call
 
@@ -28,6 +28,7 @@ class DataPlane:
     def __init__(self, resolver: Resolver, invoker: Invoker) -> None:
         self.resolver = resolver
         self.invoker = invoker
+        self.streams = Streams(invoker)
 
     async def invoke(self, call: Call) -> Answer:
         """Invoke, RequestResponse or DryRun: the result and the trace header. Source: lambda-semantics.md §2."""
@@ -54,11 +55,11 @@ class DataPlane:
         return result, invocation.trace
 
     async def stream(self, call: Call) -> Answer:
-        """InvokeWithResponseStream of a handler that answers at once: its whole answer is one chunk."""
-        if call.parameters.get("InvocationType") == InvocationKind.DRY_RUN:
-            raise NotImplementedYet("InvokeWithResponseStream with InvocationType=DryRun is not built yet; use Invoke.")
+        """InvokeWithResponseStream, RequestResponse or DryRun; a function that does not stream answers in one chunk."""
         invocation = self._invocation(call, "InvokeWithResponseStream")
-        return streamed(invocation, await self.invoker.invoke(invocation)), invocation.trace
+        if call.parameters.get("InvocationType") == InvocationKind.DRY_RUN:
+            return {"StatusCode": 204}, invocation.trace
+        return await self.streams.start(invocation), invocation.trace
 
     # -- details
 

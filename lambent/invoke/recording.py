@@ -19,7 +19,8 @@ def record(invocation: Invocation, outcome: Outcome | None, wait_ms: float) -> R
         invocation.received, invocation.request_id, version.arn, outcome.sandbox, outcome.status,
         outcome.error_type and outcome.error_type[:LONGEST_ERROR_TYPE], outcome.cold, wait_ms, outcome.init_ms,
         outcome.duration_ms, outcome.billed_ms, version.memory_mb, outcome.memory_peak_mb, outcome.cpu_ms,
-        len(invocation.payload), len(outcome.payload), "no idle sandbox" if outcome.cold else None,
+        len(invocation.payload), outcome.streamed_bytes + len(outcome.payload),
+        "no idle sandbox" if outcome.cold else None,
     )  # fmt: skip
 
 

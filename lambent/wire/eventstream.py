@@ -1,6 +1,6 @@
 """Event streams (`application/vnd.amazon.eventstream`): frames with headers, a payload and two checksums."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from struct import pack
 from typing import Any
 from zlib import crc32
@@ -77,10 +77,34 @@ class Events:
         headers = [(":message-type", "event"), (":event-type", "initial-response")]
         return frame([*headers, (":content-type", self._form.content_type)], body)
 
-    async def stream(self, events: AsyncIterator[tuple[str, Any]] | None, first: bytes = b"") -> AsyncIterator[bytes]:
+    def stream(self, events: AsyncIterator[tuple[str, Any]] | None, first: bytes = b"") -> "Frames":
         """The frames of events as they come."""
+        return Frames(self.encode, events, first)
+
+
+class Frames:
+    """The frames of one stream; closing it closes the iterator that the events come from."""
+
+    def __init__(
+        self, encode: Callable[[str, Any], bytes], events: AsyncIterator[tuple[str, Any]] | None, first: bytes
+    ) -> None:
+        self._encode = encode
+        self._events = events
+        self._first = first
+
+    def __aiter__(self) -> "Frames":
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, b""
         if first:
-            yield first
-        if events is not None:
-            async for name, value in events:
-                yield self.encode(name, value)
+            return first
+        if self._events is None:
+            raise StopAsyncIteration
+        name, value = await anext(self._events)
+        return self._encode(name, value)
+
+    async def aclose(self) -> None:
+        close = getattr(self._events, "aclose", None)
+        if close is not None:
+            await close()

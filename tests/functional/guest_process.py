@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 HEADER = struct.Struct(">B3xII16s")
 INIT, INVOKE = 1, 2
-READY, RESULT, ERROR, INIT_ERROR = 17, 18, 19, 20
+READY, RESULT, ERROR, INIT_ERROR, CHUNK, END = 17, 18, 19, 20, 21, 22
 PATIENCE_S = 20
 GUEST = Path(__file__).resolve().parents[2] / "guest"
 
@@ -92,6 +92,16 @@ class GuestProcess:
         frame = self.receive()
         assert frame.token == token
         return frame
+
+    def stream(self, event: Any = None, **changes: Any) -> tuple[bytes, Frame, Frame]:
+        """Invoke a handler that streams: all that it says, and its first and its last frame."""
+        first = last = self.invoke(event, **changes)
+        said = bytearray()
+        while last.kind == CHUNK:
+            said += last.body
+            last = self.receive()
+            assert last.token == first.token
+        return bytes(said), first, last
 
     def logs(self) -> str:
         return self._log.read_bytes().decode()

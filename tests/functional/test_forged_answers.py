@@ -59,6 +59,11 @@ def right_or_failed(function: Function, calls: int) -> list[bool]:
         "frame(18, os.urandom(16)) * 3",
         "frame(18, token_of_this_call(), size=1 << 31)",
         "frame(17, token_of_this_call())",
+        "frame(21, bytes(16))",
+        "frame(21, token_of_this_call())",
+        "frame(21, token_of_this_call()) + frame(21, os.urandom(16))",
+        "frame(21, token_of_this_call(), size=1 << 31)",
+        "frame(22, token_of_this_call())",
     ],
 )
 def test_what_is_written_to_every_descriptor_ends_that_call_or_nothing(deploy: Deploy, written: str) -> None:

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from guest_process import ERROR, GUEST, INIT_ERROR, READY, RESULT, Gone, GuestProcess
+from guest_process import CHUNK, END, ERROR, GUEST, INIT_ERROR, PATIENCE_S, READY, RESULT, Gone, GuestProcess
 
 NODE = shutil.which("node")
 ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
@@ -344,7 +345,7 @@ def test_json_logs_have_awss_members_and_obey_the_level(start: Start) -> None:
     assert (error["message"]["errorType"], error["message"]["errorMessage"]) == ("RangeError", "boom")
 
 
-def test_a_streaming_handler_is_collected(start: Start) -> None:
+def test_a_streaming_handler_answers_in_pieces_with_its_type(start: Start) -> None:
     source = """
         import { pipeline } from 'node:stream/promises'
         import { Readable } from 'node:stream'
@@ -356,7 +357,11 @@ def test_a_streaming_handler_is_collected(start: Start) -> None:
         })
     """
     guest = ready(start({"index.mjs": source}))
-    assert [guest.invoke().body for _ in range(2)] == [b'one {"two":2} three'] * 2
+    for _ in range(2):
+        said, first, last = guest.stream()
+        assert said == b'one {"two":2} three'
+        assert (first.kind, first.meta) == (CHUNK, {"content_type": "text/plain"})
+        assert (last.kind, last.meta, last.body) == (END, {}, b"")
 
 
 def test_a_streamed_http_answer_begins_with_its_prelude(start: Start) -> None:
@@ -367,22 +372,88 @@ def test_a_streamed_http_answer_begins_with_its_prelude(start: Start) -> None:
             stream.end()
         })
     """
-    assert ready(start(commonjs(source))).invoke().body == b'{"statusCode":201}' + bytes(8) + b"body"
+    said, first, _ = ready(start(commonjs(source))).stream()
+    assert said == b'{"statusCode":201}' + bytes(8) + b"body"
+    assert first.meta == {"content_type": "application/vnd.awslambda.http-integration-response"}
 
 
 @pytest.mark.parametrize(
-    ("handler", "message"),
+    ("handler", "said", "kind", "message"),
     [
-        ("async (e, stream) => { stream.write('x'); throw new Error('mid') }", "mid"),
-        ("async (e, stream) => { stream.write('x') }", "Response stream is not finished."),
-        ("(e, stream) => { stream.end() }", "Streaming does not support non-async handlers."),
-        ("async (e, stream) => { stream.destroy(new Error('gone')) }", "gone"),
+        ("async (e, stream) => { stream.write('x'); throw new Error('mid') }", b"x", END, "mid"),
+        ("async (e, stream) => { stream.write('x') }", b"x", END, "Response stream is not finished."),
+        ("async (e, stream) => { throw new Error('early') }", b"", ERROR, "early"),
+        ("(e, stream) => { stream.end() }", b"", ERROR, "Streaming does not support non-async handlers."),
+        ("async (e, stream) => { stream.destroy(new Error('gone')) }", b"", ERROR, "gone"),
     ],
 )
-def test_a_streaming_handler_that_fails_is_an_error(start: Start, handler: str, message: str) -> None:
+def test_a_streaming_handler_that_fails_is_an_error(
+    start: Start, handler: str, said: bytes, kind: int, message: str
+) -> None:
     guest = ready(start(commonjs(f"exports.handler = awslambda.streamifyResponse({handler})")))
-    frame = guest.invoke()
-    assert (frame.kind, frame.value["errorMessage"]) == (ERROR, message)
+    heard, _, last = guest.stream()
+    assert (heard, last.kind, last.value["errorMessage"]) == (said, kind, message)
+
+
+def test_a_streaming_handler_waits_for_a_slow_client(start: Start) -> None:
+    source = """
+        const { Readable } = require('stream')
+        const { pipeline } = require('stream/promises')
+        exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+            let made = 0
+            const source = function* () { for (; made < 64; made++) yield Buffer.alloc(65536, 'x') }
+            setTimeout(() => console.log(`made ${made}`), 300)
+            await pipeline(Readable.from(source()), stream)
+        })
+    """
+    guest = ready(start(commonjs(source)))
+    first = guest.invoke()
+    deadline = time.monotonic() + PATIENCE_S
+    while "made " not in guest.logs():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert int(guest.logs().split("made ")[1]) < 32
+    size, frame = 0, first
+    while frame.kind == CHUNK:
+        size += len(frame.body)
+        frame = guest.receive()
+    assert (size, frame.kind, frame.body) == (64 * 65536, END, b"")
+
+
+def test_an_error_that_nobody_catches_ends_a_stream_and_the_process(start: Start) -> None:
+    source = """
+        exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+            stream.write('begun')
+            setTimeout(() => { throw new Error('stray') }, 10)
+            await new Promise(() => {})
+        })
+    """
+    guest = ready(start(commonjs(source)))
+    said, _, last = guest.stream()
+    assert (said, last.kind, last.meta["last"], last.value["errorMessage"]) == (b"begun", END, True, "stray")
+    assert guest.exit_status() == 129
+
+
+def test_a_stream_without_a_word_is_an_empty_answer(start: Start) -> None:
+    source = "exports.handler = awslambda.streamifyResponse(async (e, stream) => { stream.end() })"
+    said, first, last = ready(start(commonjs(source))).stream()
+    assert (said, first.kind, last.kind) == (b"", CHUNK, END)
+
+
+def test_a_large_piece_goes_out_in_chunks_that_the_platform_takes(start: Start) -> None:
+    source = """
+        exports.handler = awslambda.streamifyResponse(async (e, stream) => {
+            stream.write(Buffer.alloc(3000001, 'x'))
+            stream.end()
+        })
+    """
+    guest = ready(start(commonjs(source)))
+    frame, sizes = guest.invoke(), []
+    while frame.kind == CHUNK:
+        sizes.append(len(frame.body))
+        frame = guest.receive()
+    assert (sum(sizes), frame.kind) == (3_000_001, END)
+    assert max(sizes) <= 1 << 20
 
 
 def test_a_child_of_the_handler_does_not_have_the_channel(start: Start) -> None:

@@ -11,7 +11,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from guest_process import ERROR, INIT_ERROR, PATIENCE_S, READY, RESULT, Gone, GuestProcess
+from guest_process import CHUNK, END, ERROR, INIT_ERROR, PATIENCE_S, READY, RESULT, Gone, GuestProcess
 
 MINORS = range(8, 15)
 Start = Callable[..., GuestProcess]
@@ -101,6 +101,46 @@ def test_non_ascii_text_is_escaped_before_python_3_12_and_left_alone_since(start
     guest = ready(start("def handler(event, context): return 'é'"))
     expected = '"é"'.encode() if int(version[2:]) >= 12 else b'"\\u00e9"'
     assert guest.invoke().body == expected
+
+
+GENERATOR = """
+    def handler(event, context):
+        def pieces():
+            yield b"one "
+            yield "tw\u00f6 "
+            yield {"three": 3}
+            if event == "boom":
+                raise ValueError(event)
+            yield bytes(event)
+        if event is None:
+            return (piece for piece in ())
+        return iter(()) if event == "none" else pieces()
+"""
+STREAMING = {"LAMBENT_PYTHON_STREAMING": "1"}
+
+
+def test_a_generator_is_no_answer_unless_the_function_asks_for_it_to_be_streamed(start: Start) -> None:
+    frame = ready(start(GENERATOR)).invoke(5)
+    assert (frame.kind, frame.meta["type"]) == (ERROR, "Runtime.MarshalError")
+
+
+def test_what_a_generator_yields_goes_out_in_pieces(start: Start) -> None:
+    guest = ready(start(GENERATOR), environ=STREAMING)
+    for _ in range(2):
+        said, first, last = guest.stream(3_000_000)
+        assert said == "one twö ".encode() + b'{"three": 3}' + bytes(3_000_000)
+        assert (first.kind, first.body, last.kind, last.meta, last.body) == (CHUNK, b"one ", END, {}, b"")
+    said, first, last = guest.stream()
+    assert (said, first.kind, last.kind) == (b"", CHUNK, END)
+
+
+def test_an_error_in_a_generator_ends_what_has_been_sent(start: Start) -> None:
+    guest = ready(start(GENERATOR), environ=STREAMING)
+    said, _, last = guest.stream("boom")
+    assert said.startswith(b"one ")
+    assert (last.kind, last.meta, last.value["errorMessage"]) == (END, {"type": "ValueError"}, "boom")
+    assert "[ERROR] ValueError: boom" in guest.logs()
+    assert guest.invoke("none").meta["type"] == "Runtime.MarshalError"  # an iterator is no generator
 
 
 def test_large_events_and_answers_pass_whole(start: Start) -> None:

@@ -1,6 +1,6 @@
 """Stand-ins for what an invocation meets: a sandbox, a placement, and a store with one function."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,10 +13,19 @@ from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
 from lambent.invoke.resolve import Resolver
 from lambent.model import Invocation, Outcome, Version
+from lambent.sandbox.streamed import Flow
+
+
+class NeverHeld:
+    """A runtime's connection that nobody needs to hold."""
+
+    def hold(self) -> None: ...
+    def go_on(self) -> None: ...
 
 
 class FakePlacement:
-    """One sandbox that answers `outcome`, or raises it; remembers who came."""
+    """One sandbox that answers `outcome`, or raises it; remembers who came. With `script` it streams first: that is
+    given the flow, and may wait."""
 
     def __init__(self, clock: FixedClock) -> None:
         self.clock = clock
@@ -24,6 +33,8 @@ class FakePlacement:
         self.no_sandbox: Exception | None = None
         self.ran: list[Invocation] = []
         self.leased = 0
+        self.settling = None
+        self.script: Callable[[Flow], Awaitable[None]] | None = None
 
     @asynccontextmanager
     async def lease(self, invocation: Invocation) -> AsyncIterator[Any]:
@@ -42,6 +53,12 @@ class FakePlacement:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
+
+    async def stream(self, invocation: Invocation, flow: Flow) -> Outcome:
+        if self.script is not None:
+            flow.begin("", NeverHeld())
+            await self.script(flow)
+        return await self.run(invocation)
 
 
 class Engine:

@@ -200,9 +200,12 @@ async def test_a_function_error_ends_a_stream_with_its_code_and_its_document(eng
     }
 
 
-async def test_a_dry_run_of_a_stream_is_not_built_yet(engine):
-    with pytest.raises(NotImplementedYet):
-        await engine.data.stream(call("InvokeWithResponseStream", InvocationType="DryRun"))
+async def test_a_dry_run_of_a_stream_checks_everything_and_runs_nothing(engine):
+    result, _ = await engine.data.stream(call("InvokeWithResponseStream", InvocationType="DryRun"))
+    assert result == {"StatusCode": 204}
+    with pytest.raises(InvalidRequestContent):
+        await engine.data.stream(call("InvokeWithResponseStream", InvocationType="DryRun", Payload=b"{"))
+    assert engine.placement.ran == []
 
 
 async def test_a_payload_too_large_to_stream_names_its_operation(engine):

@@ -9,4 +9,4 @@ import uvloop
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     own = {"asyncio": asyncio.new_event_loop}
-    return own | {"uvloop": uvloop.new_event_loop} if item.path.stem == "test_runtime_api" else own
+    return own | {"uvloop": uvloop.new_event_loop} if item.path.stem.startswith("test_runtime_api") else own

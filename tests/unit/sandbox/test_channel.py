@@ -96,6 +96,11 @@ async def test_init_hands_over_everything_and_is_over_when_the_runtime_is_ready(
         "opt": "/opt",
         "log_format": "JSON",
         "log_level": "INFO",
+        "extensions": [],
+        "extension_environ": {},
+        "exec_wrapper": None,
+        "command": [],
+        "working_directory": "",
     }
     await guest.say(frame(channel.READY, b"{}", b"", NO_TOKEN))
     assert await init == InitDone()
@@ -252,7 +257,7 @@ async def test_an_answer_that_would_fill_memory_is_refused_by_its_header_alone(g
     await refused(guest, call, "answers no invocation")
 
 
-@pytest.mark.parametrize("kind", [0, channel.INIT, channel.READY, channel.INIT_ERROR, 21, 255])
+@pytest.mark.parametrize("kind", [0, channel.INIT, channel.READY, channel.INIT_ERROR, 23, 255])
 async def test_a_frame_of_the_wrong_type_is_no_answer(guest, kind):
     call = guest.invoke()
     await guest.say(frame(kind))

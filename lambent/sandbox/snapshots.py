@@ -129,6 +129,10 @@ class Snapshots:
             else:
                 task.cancel()
 
+    def count(self) -> int:
+        """Templates that there are."""
+        return sum(_worked(task) for task in self._tasks.values())
+
     def held_mb(self) -> int:
         """The memory that templates use."""
         return sum(task.result().sandbox.used_mb for task in self._tasks.values() if _worked(task))

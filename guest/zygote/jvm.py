@@ -1,4 +1,4 @@
-"""The parked state of a Java runtime: waits for INIT, then becomes a Java with the function's heap, options and variables.
+"""The parked state of a Java runtime: waits for INIT, then becomes a Java with the heap and options of the function.
 
 Java reads all three only when it starts, so that a parked one could not take them on.
 """

@@ -53,9 +53,7 @@ def preload(kind):
 
     if kind == "python":
         sys.path.append("/var/runtime")
-        extra = os.environ.get("LAMBENT_GUEST")
-        if extra:
-            sys.path.append(extra)
+        sys.path += [os.environ[name] for name in ("LAMBENT_GUEST", "LAMBENT_SDK") if os.environ.get(name)]
         import lambent_runtime
 
         lambent_runtime.preload()

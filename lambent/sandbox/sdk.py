@@ -27,11 +27,11 @@ _VERSION = re.compile(r"^Version:\s*(\S+)", re.MULTILINE)
 _compilers: list["subprocess.Popen[bytes]"] = []  # held, for whoever is forgotten while it runs is warned of
 # Ends with the agent; trusts the sources, which never change in this folder.
 _COMPILE = """
-import compileall, ctypes, os, re, sys
+import compileall, ctypes, os, py_compile, re, sys
 ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
 os.nice(19)
 os.umask(0o022)
-unchecked = compileall.PycInvalidationMode.UNCHECKED_HASH
+unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
 compileall.compile_dir(sys.argv[1], quiet=2, invalidation_mode=unchecked, rx=re.compile(sys.argv[2]))
 open(sys.argv[3], "w").close()
 """

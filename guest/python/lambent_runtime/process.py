@@ -53,7 +53,15 @@ def own_path(task_root, opt, extra):
 def standard_library():
     """What of the present module path belongs to the interpreter's own installation."""
     prefixes = tuple({os.path.join(prefix, "") for prefix in (sys.base_prefix, sys.base_exec_prefix, sys.prefix)})
-    return [entry for entry in sys.path if entry.startswith(prefixes)]
+    return [entry for entry in sys.path if entry.startswith(prefixes)] + sdk_places()
+
+
+def sdk_places():
+    """Where the platform put boto3: behind everything, so that a function's own and a layer's copy come first."""
+    version = "python{}.{}".format(*sys.version_info[:2])
+    places = ["/var/lang/lib/" + version + "/site-packages", "/usr/lib/python3/dist-packages"]
+    places += [entry for entry in sys.path if entry not in places]  # outside a sandbox the zygote names it
+    return [place for place in places if os.path.exists(place + "/.lambent-sdk")][:1]
 
 
 def open_streams():

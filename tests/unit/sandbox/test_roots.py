@@ -37,7 +37,8 @@ ALL = [PYENV, SYSTEM, LOCAL, NODE, CUSTOM]
 
 
 def plan(info: RuntimeInfo) -> dict:
-    return roots.plan(info, "/staging", ["zygote"])
+    client = None if info.kind == "provided" else roots.guest_dir() / info.kind
+    return roots.plan(info, "/staging", ["zygote"], client)
 
 
 def bound(info: RuntimeInfo) -> dict[str, str]:

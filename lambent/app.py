@@ -4,12 +4,14 @@ Processes: this one (the front end), and the node agent, which it starts again w
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import uvloop
@@ -18,13 +20,15 @@ from lambent import __version__, privileges
 from lambent.arns import FunctionRef
 from lambent.banner import banner
 from lambent.clock import Clock, RealClock
-from lambent.control import deployment, download
+from lambent.control import deployment, download, environments
 from lambent.control.control import Control
 from lambent.control.documents import as_version
 from lambent.control.lookup import version as find_version
+from lambent.edge.doors import Doors
 from lambent.edge.extras import Extras
 from lambent.edge.frontdoor import FrontDoor
 from lambent.edge.http import HttpLimits, HttpServer, serve
+from lambent.edge.images import ImageDoor
 from lambent.errors import AgentGone, LambentError, ResourceNotFound
 from lambent.invoke import recording
 from lambent.invoke.admission import Admission
@@ -38,7 +42,9 @@ from lambent.sandbox.agent_client import AgentClient
 from lambent.sandbox.agent_process import AgentProcess
 from lambent.sandbox.keeper import Keeper
 from lambent.sandbox.starter import Starter
-from lambent.settings import Settings
+from lambent.sandbox.surroundings import Surroundings
+from lambent.sandbox.unsealing import Secrets
+from lambent.settings import Settings, names_in
 from lambent.store.code import CodeStore
 from lambent.store.database import Database
 from lambent.store.functions import LATEST, Functions
@@ -71,7 +77,9 @@ class App:
         self.image_names = ImageNames(self.database)
         self.logbook = Logbook(data / "logs", settings.keep_logs_mb * MB)
         self.records = Records(data / "records", settings.keep_records_mb * MB)
-        self.keeper = Keeper(settings, Starter(self.code.path, self.images, self.logbook, self.clock), self.clock)
+        starter = Starter(self.code.path, self.images, self.logbook, self.clock)
+        self.keeper = Keeper(settings, starter, self.clock)
+        self.secrets = Secrets(self.keeper.present)
         self.resolver = Resolver(self.load_version)
         self.admission = Admission(settings.concurrency)
         listeners = [recording.listener(self.records.append)]
@@ -89,9 +97,16 @@ class App:
             clock=self.clock,
             status=self.status,
             exists=self.exists,
+            image_door=ImageDoor(self.control),
         )
         self.frontdoor = FrontDoor(Wire(settings), self.control, DataPlane(self.resolver, self.invoker), self.extras)
         self.server: HttpServer | None = None
+        self.doors = Doors(self.frontdoor.answer, HttpLimits(body=settings.body_limit_mb * MB), self.clock)
+        starter.surroundings = Surroundings(
+            frozenset(names_in(settings.vpc_routed_subnets)),
+            self.doors if settings.function_endpoint else None,
+            lambda: self.endpoint,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.failed = asyncio.Event()
@@ -99,6 +114,7 @@ class App:
     async def start(self) -> None:
         limits = HttpLimits(body=self.settings.body_limit_mb * MB)
         await self.connect()
+        await self.seal_old_environments()
         self.server = await serve(
             self.frontdoor.answer, self.settings.host, self.settings.port, limits=limits, clock=self.clock
         )
@@ -106,6 +122,13 @@ class App:
         calm_collector()
         self.spawn(self.keeper.expire_for_ever())
         self.spawn(self.ready_runtimes())
+
+    async def seal_old_environments(self) -> None:
+        """An older Lambent stored them as they were; nothing of that may stay in the file."""
+        sealed = await environments.migrate(self.control)
+        if sealed:
+            self.database.forget_deleted()
+            log.info("environment variables of %d function versions are encrypted now", sealed)
 
     async def stop(self) -> None:
         """Drain: running calls get `drain_s` to finish, then everything ends."""
@@ -115,6 +138,7 @@ class App:
             await self.server.close(self.settings.drain_s)
         await self.keeper.close(max(0.0, deadline - time.monotonic()))
         await self.frontdoor.data.streams.close()
+        self.doors.close()
         await self.control.close()
         for task in self._tasks:
             task.cancel()
@@ -148,8 +172,12 @@ class App:
             self.failed.set()
 
     async def ready_runtimes(self) -> None:
-        """Husks for every function that was there before this start."""
-        for runtime in sorted({as_version(stored).husk_runtime for stored in self.functions.all_latest()}):
+        """Husks for every function that was there before this start, and the key of their environment variables."""
+        latest = self.functions.all_latest()
+        if any("Environment" in stored.config for stored in latest):
+            with contextlib.suppress(LambentError):  # who needs it is told why it cannot be used
+                await self.secrets.seal({}, "")
+        for runtime in sorted({as_version(stored).husk_runtime for stored in latest}):
             if self.keeper.refuse(runtime) is None:
                 try:
                     await self.keeper.use(runtime)
@@ -157,6 +185,12 @@ class App:
                     log.warning("husks for %s: %s", runtime, error.message)
 
     # -- control's Capacity
+
+    async def seal(self, variables: Mapping[str, str], owner: str) -> bytes:
+        return await self.secrets.seal(variables, owner)
+
+    async def open(self, sealed: Sequence[tuple[bytes, str]]) -> list[dict[str, str] | str]:
+        return await self.secrets.open(sealed)
 
     async def prepare(self, version: Version) -> None:
         await self.keeper.prepare(version)
@@ -209,7 +243,8 @@ class App:
             "data": str(self.settings.data_dir.absolute()),
             "isolation": agent.hello.isolation if agent else None,
             "runtimes": sorted(self.keeper.runtimes().values(), key=lambda info: info.name) if agent else [],
-            "sandboxes": self.keeper.counts() | {"husks": counts.husks if counts else {}},
+            "sandboxes": self.keeper.counts()
+            | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
             "functions": len(self.functions.all_latest()),
         }
 

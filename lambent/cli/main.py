@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "start the server in the foreground",
     "status": "what runs, how it is isolated, and what it found on this machine",
     "runtimes": "which Lambda runtimes this machine can run",
+    "images": "which container images functions can be made of; add some",
     "invoke": "run a function once and print its answer",
     "logs": "print what a function has logged, or follow it",
     "agent": "the node agent by itself (`up` starts one for you)",

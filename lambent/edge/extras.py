@@ -12,6 +12,8 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.control import download
+from lambent.edge import images
+from lambent.edge.images import ImageDoor
 from lambent.errors import AwsError, InvalidParameterValue, LambentError, ResourceNotFound, ServiceException
 from lambent.observe.logbook import Follower, Logbook, LogLine
 from lambent.settings import Settings
@@ -39,6 +41,7 @@ class Extras:
         clock: Clock,
         status: Callable[[], Any],
         exists: Callable[[str, str, str], bool],
+        image_door: ImageDoor | None = None,
     ) -> None:
         self.settings = settings
         self.logbook = logbook
@@ -47,9 +50,12 @@ class Extras:
         self.clock = clock
         self.status = status
         self.exists = exists
+        self.image_door = image_door
 
     async def answer(self, request: Request) -> Response:
         try:
+            if self.image_door is not None and request.path.startswith(images.PREFIX):
+                return await self.image_door.answer(request)
             if request.method not in ("GET", "HEAD"):
                 raise AwsError(f"{request.method} is not for {request.path}", code="MethodNotAllowed", status=405)
             return await self._answer(request)

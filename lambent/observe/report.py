@@ -26,13 +26,17 @@ def speaks(version: Version) -> bool:
 
 
 def init_start(version: Version, at: float) -> bytes:
+    """The line tells of the runtime only, so that container images, which bring their own, have none."""
     runtime, arn = runtime_version(version)
     if version.log_format == "JSON":
+        own = {"runtimeVersion": runtime, "runtimeVersionArn": arn} if runtime else {}
         record: dict[str, object] = {
-            "initializationType": initialization(version), "phase": "init", "runtimeVersion": runtime,
-            "runtimeVersionArn": arn, "functionName": version.name, "functionVersion": version.version,
+            "initializationType": initialization(version), "phase": "init", **own,
+            "functionName": version.name, "functionVersion": version.version,
         }  # fmt: skip
         return _event(at, "platform.initStart", record)
+    if not runtime:
+        return b""
     return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
 
 
@@ -138,7 +142,9 @@ def _event(at: float, kind: str, record: dict[str, object]) -> bytes:
 
 
 def runtime_version(version: Version) -> tuple[str, str]:
-    """python:3.13.v1 and its ARN; the number after v is AWS's build, of which Lambent has one."""
+    """python:3.13.v1 and its ARN; the number after v is AWS's build, of which Lambent has one. Images have none ("")."""
+    if version.image is not None:
+        return "", ""
     family = version.runtime.rstrip("x.").replace("nodejs", "nodejs:").replace("python", "python:")
     name = family.replace("provided.", "provided:")
     return f"{name}.v1", runtime_version_arn(version.runtime, version.region)

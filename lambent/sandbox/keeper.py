@@ -257,8 +257,9 @@ class Keeper:
 
     async def _start(self, pool: Pool, version: Version) -> Sandbox:
         """A new sandbox, in the environment of one that ended if there is one."""
-        estate = pool.estates.pop() if pool.estates else None
+        estate = pool.heirloom
         if estate is not None:
+            pool.estates.remove(estate)
             self._places.leave(estate)
         self._places.starting += 1
         pool.starting += 1
@@ -296,7 +297,7 @@ class Keeper:
             self._places.make_room()
         elif wanted and not sandbox.lost:
             pool.estates.append(sandbox)
-            sandbox.end()
+            sandbox.end("failure")
             self._places.make_room()
         else:
             self._dismiss(pool, sandbox)

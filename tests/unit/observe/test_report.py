@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lambent.model import Outcome, Version
+from lambent.model import ImageConfig, Outcome, Version
 from lambent.observe import report
 
 ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
@@ -102,6 +102,13 @@ def test_the_runtime_version_is_written_in_aws_form(runtime, shown):
         r"arn:aws:lambda:eu-west-1::runtime:[0-9a-f]{64}\n",
         line,
     )
+
+
+def test_a_container_image_has_no_runtime_version_to_tell_of():
+    image = version(runtime="", image=ImageConfig())
+    assert report.init_start(image, AT) == b""
+    record = json.loads(report.init_start(version(runtime="", image=ImageConfig(), log_format="JSON"), AT))["record"]
+    assert not {"runtimeVersion", "runtimeVersionArn"} & set(record)
 
 
 def test_the_json_log_mode_writes_the_events_of_the_telemetry_schema():

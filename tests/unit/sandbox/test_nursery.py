@@ -80,7 +80,7 @@ class FakeZygote:
     def wait(self, timeout: float | None = None) -> int:
         return 1
 
-    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes) -> Husk:
+    def order(self, name: str, uid: int, init_uid: int, seccomp: bytes, copies: Any = None) -> Husk:
         if self.gone:
             raise SandboxError("the zygote is gone")
         control, pid1 = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

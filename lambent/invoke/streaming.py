@@ -6,7 +6,7 @@ The invocation runs in a task of its own: as on AWS it is run, and billed, to it
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from lambent.clock import Clock
@@ -22,13 +22,15 @@ UNTYPED = "application/octet-stream"  # what runtimes send when a function has n
 
 Event = tuple[str, dict[str, Any]]  # name and members
 Work = asyncio.Task[Outcome]
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class Streams:
     """Starts streamed invocations, and keeps hold of those that run."""
 
-    def __init__(self, invoker: Invoker) -> None:
+    def __init__(self, invoker: Invoker, sleep: Sleep = asyncio.sleep) -> None:
         self._invoker = invoker
+        self._sleep = sleep
         self._running: set[Work] = set()
 
     async def start(self, invocation: Invocation) -> dict[str, Any]:
@@ -53,7 +55,7 @@ class Streams:
             "StatusCode": 200,
             "ExecutedVersion": invocation.version.version,
             "ResponseStreamContentType": flow.content_type if typed else CONTENT_TYPE,
-            "EventStream": Events(invocation, flow, work, self._invoker.clock),
+            "EventStream": Events(invocation, flow, work, self._invoker.clock, self._sleep),
         }
 
     async def close(self) -> None:
@@ -72,11 +74,12 @@ class Streams:
 class Events:
     """The events of one stream, as they come; closing it, which says that the client has gone, ends no invocation."""
 
-    def __init__(self, invocation: Invocation, flow: Flow, work: Work, clock: Clock) -> None:
+    def __init__(self, invocation: Invocation, flow: Flow, work: Work, clock: Clock, sleep: Sleep) -> None:
         self._invocation = invocation
         self._flow = flow
         self._work = work
         self._clock = clock
+        self._sleep = sleep
         self._events = self._all()
 
     def __aiter__(self) -> "Events":
@@ -94,7 +97,7 @@ class Events:
         while piece := await self._flow.next():
             wait = bucket.take(len(piece), self._clock.monotonic())
             if wait:
-                await asyncio.sleep(wait)
+                await self._sleep(wait)
             yield _chunk(piece)
         try:
             outcome = await asyncio.shield(self._work)

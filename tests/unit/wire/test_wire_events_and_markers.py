@@ -63,3 +63,21 @@ def test_a_service_may_refuse_a_marker_in_its_own_words() -> None:
 def test_importing_wire_loads_neither_botocore_nor_a_model() -> None:
     script = "import sys, lambent.wire.parse; sys.exit('botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+async def test_closing_the_frames_of_a_stream_closes_what_its_events_come_from() -> None:
+    closed = []
+
+    async def endless() -> AsyncIterator[tuple[str, Any]]:
+        try:
+            while True:
+                yield "PayloadChunk", b"x"
+        finally:
+            closed.append(True)
+
+    wire = Wire(Settings())
+    response = wire.render(wire.parse(STREAM), {"StatusCode": 200, "EventStream": endless()})
+    assert not isinstance(response.body, bytes)
+    assert await anext(response.body)
+    await response.body.aclose()  # type: ignore[attr-defined]
+    assert closed == [True]

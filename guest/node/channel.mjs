@@ -5,6 +5,7 @@ import net from 'node:net'
 
 export const INIT = 1
 export const INVOKE = 2
+export const PROCEED = 5
 export const READY = 17
 export const RESULT = 18
 export const ERROR = 19
@@ -33,6 +34,16 @@ export class Channel {
     this.#socket.on('data', (chunk) => this.#take(chunk, onFrame))
     this.#socket.on('error', () => process.exit(0))
     this.#socket.on('close', () => process.exit(0))
+  }
+
+  get fd() {
+    return this.#fd
+  }
+
+  // Let go of the channel, which another process goes on with.
+  leave() {
+    this.#socket.removeAllListeners('close')
+    this.#socket.destroy()
   }
 
   // Whether waiting for a frame keeps the process alive: only between invocations, so that within one an empty event

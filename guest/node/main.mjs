@@ -1,12 +1,15 @@
 // The Node.js runtime of a sandbox: `node main.mjs FD`. Waits parked for INIT, becomes that function, then serves.
 import { createRequire } from 'node:module'
-import { Channel, END, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, READY } from './channel.mjs'
+import { fileURLToPath } from 'node:url'
+import { Channel, END, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, PROCEED, READY } from './channel.mjs'
 import { current, logError, patch } from './console.mjs'
 import { setTrace } from './context.mjs'
 import { toDocument, UnhandledPromiseRejection } from './errors.mjs'
+import { startExtensions } from './extensions.mjs'
 import { callPlain, callStreaming, callWithCallback, Invocation, UNSETTLED_STATUS } from './invocation.mjs'
 import { load } from './loader.mjs'
 import { isStreaming } from './stream.mjs'
+import { underneath, underWrapper } from './wrapper.mjs'
 
 const FIRST_WITHOUT_CALLBACKS = 24
 const UNCAUGHT_STATUS = 129
@@ -19,14 +22,25 @@ let call = null
 let running = null
 let ready = false
 
-const channel = new Channel(Number(process.argv[2]), onFrame)
+let proceed = () => {} // the platform has heard of all extensions
+
+const inherited = underneath()
+const channel = new Channel(inherited?.channel ?? Number(process.argv[2]), onFrame)
+if (inherited) void initialise(inherited.spec)
 
 function onFrame(type, meta, body, token) {
   if (type === INIT) void initialise(meta)
   else if (type === INVOKE) invoke(meta, body, token)
+  else if (type === PROCEED) proceed()
 }
 
 async function initialise(spec) {
+  if (spec.extensions?.length) {
+    const told = new Promise((resolve) => (proceed = resolve))
+    await startExtensions(spec.extensions, spec.extension_environ)
+    await told
+  }
+  if (spec.exec_wrapper) return underWrapper(channel, spec, fileURLToPath(import.meta.url))
   become(spec)
   channel.hold(false)
   process.on('beforeExit', onEmptyLoop)

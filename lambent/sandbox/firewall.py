@@ -80,7 +80,7 @@ def judging(rules: Rules) -> list[list[str]]:
     dns = [["-d", each, "-p", kind, "--dport", "53"] for each in rules.dns for kind in ("udp", "tcp")]
     closed = [["-m", "devgroup", "!", "--src-group", hex(ROUTED)]]
     closed += [["-d", each] for each in dict.fromkeys((*rules.blocked, rules.everyone))]
-    closed += [["-m", "addrtype", "--dst-type", "LOCAL,BROADCAST,ANYCAST,MULTICAST"]]
+    closed += [["-m", "addrtype", "--dst-type", kind] for kind in ("LOCAL", "BROADCAST", "ANYCAST", "MULTICAST")]
     verdicts = ((foreign, "DROP"), (dns, "RETURN"), (closed, "DROP"))
     return [[*words, "-j", verdict] for cases, verdict in verdicts for words in cases]
 

@@ -128,6 +128,8 @@ class Nursery:
 
     def assign(self, order: protocol.Assign, tell: Tell) -> None:
         try:
+            if order.network == "none" and self.level == "process":
+                raise SandboxError("VpcConfig cannot be obeyed: plain processes have this machine's network")
             brood = self.brood_of_clones(order.template) if order.template else self.brood(order.runtime)
             if order.snapshot:
                 self.reserved[self.order(brood, self.copies)] = (order, tell)

@@ -39,7 +39,7 @@ def added(data: Path) -> Iterator[RuntimeInfo]:
         if manifest is None or manifest.name != place.name:
             continue
         program = place / manifest.program
-        if _trusted(folder(data)) and _trusted(place) and _trusted(program) and os.access(program, os.X_OK):
+        if all(_trusted(path) for path in (folder(data), place, program)):
             yield RuntimeInfo(
                 name=manifest.name, kind=manifest.kind, executable=str(program.resolve()),
                 prefix=str(place.resolve()), version=manifest.version,

@@ -1,0 +1,104 @@
+"""`lambent runtimes add` from the real registry, into a server that runs: found at once, and run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+from real_server import ROLE, ROOT, Function, Server, clean_environment, zip_of
+
+ASYNC = "exports.handler = async (event) => [event, process.version, process.execPath]"
+CALLBACK = "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, { late: event }), 5) }"
+MODULE = """
+    import { helper } from './helper.mjs'
+    const top = await Promise.resolve('awaited')
+    export const handler = async (event) => helper(top, event)
+"""
+THROWS = "exports.handler = async () => { throw new TypeError('no') }"
+Make = Callable[..., Function]
+
+
+def lambent(server: Server, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The command as a user types it, who has named the server and nothing else."""
+    return subprocess.run(
+        [sys.executable, "-m", "lambent", "runtimes", *words],
+        env=clean_environment() | {"LAMBENT_ENDPOINT": server.endpoint}, cwd=ROOT, capture_output=True, text=True,
+        timeout=600, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def node(server: Server) -> str:
+    """The name of an added Node; without a registry skipped on a laptop, and failed in CI."""
+    ran = lambent(server, "add", "nodejs22.x")
+    if ran.returncode and os.environ.get("CI") != "true":
+        pytest.skip(f"no Node could be fetched: {ran.stderr}")
+    assert ran.returncode == 0, ran.stderr
+    assert "nodejs22.x: added as nodejs22.x: 22." in ran.stdout or "already there" in ran.stdout
+    return "nodejs22.x"
+
+
+@pytest.fixture
+def make(server: Server, node: str) -> Iterator[Make]:
+    names: list[str] = []
+
+    def make(files: dict[str, str]) -> Function:
+        name = f"added-{len(names)}-{id(names):x}"
+        server.client.create_function(
+            FunctionName=name, Runtime=node, Role=ROLE, Handler="index.handler", Timeout=60, MemorySize=1769,
+            Code={"ZipFile": zip_of(dict(files))},
+        )  # fmt: skip
+        names.append(name)
+        server.wait_until_active(name)
+        return Function(server, name)
+
+    yield make
+    for name in names:
+        server.client.delete_function(FunctionName=name)
+
+
+def test_a_running_server_uses_an_added_node_at_once(server: Server, make: Make, node: str) -> None:
+    event, version, program = make({"index.js": ASYNC}).call({"n": 1}).value
+    assert (event, version.split(".")[0], program) == ({"n": 1}, "v22", "/var/lang/bin/node")
+    (listed,) = [each for each in server.status()["runtimes"] if each["name"] == node]
+    assert listed["executable"] == str(server.data / "runtimes" / node / "bin" / "node")
+    assert listed["executable"] in lambent(server, "list").stdout
+
+
+def test_an_added_node_runs_callbacks_modules_and_errors(make: Make) -> None:
+    assert make({"index.js": CALLBACK}).call(7).value == {"late": 7}
+    module = {"index.mjs": MODULE, "helper.mjs": "export const helper = (...all) => all"}
+    assert make(module).call("é").value == ["awaited", "é"]
+    packaged = {"package.json": '{"type": "module"}', "index.js": MODULE, "helper.mjs": module["helper.mjs"]}
+    assert make(packaged).call(1).value == ["awaited", 1]
+    failed = make({"index.js": THROWS}).call()
+    assert (failed.error_type, failed.error_message) == ("TypeError", "no")
+    assert failed.value["trace"][1].startswith("    at exports.handler (/var/task/index.js:1:")
+
+
+def test_adding_again_fetches_nothing(server: Server, node: str) -> None:
+    ran = lambent(server, "add", node)
+    assert ran.returncode == 0
+    assert "already there" in ran.stdout
+    assert "fetching" not in ran.stdout
+
+
+def test_a_missing_runtime_is_refused_with_the_command_that_adds_it(server: Server) -> None:
+    here = {each["name"] for each in server.status()["runtimes"]}
+    missing = next(name for name in ("java21", "python3.14", "nodejs24.x", "java11") if name not in here)
+    with pytest.raises(ClientError, match=f"`lambent runtimes add {missing}`"):
+        server.client.create_function(
+            FunctionName="never", Runtime=missing, Role=ROLE, Handler="a.b", Code={"ZipFile": zip_of({"a": "b"})}
+        )
+
+
+def test_what_cannot_be_added_fails_with_a_reason(server: Server) -> None:
+    ran = lambent(server, "add", "provided.al2023", "nonsense", "ruby3.4")
+    assert ran.returncode == 1
+    assert "needs nothing" in ran.stderr
+    assert "there is no runtime 'nonsense'" in ran.stderr
+    assert "rbenv install 3.4" in ran.stderr
+    assert lambent(server, "add").returncode == 1
+    assert lambent(server, "remove", "nodejs18.x").returncode == 1

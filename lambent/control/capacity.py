@@ -1,5 +1,6 @@
 """What the control plane asks of whoever runs functions."""
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from lambent.model import Version
@@ -28,6 +29,14 @@ class Capacity(Protocol):
 
     def refuse_snapshots(self) -> str | None:
         """A sentence that says why this machine cannot do SnapStart, or None."""
+        ...
+
+    async def seal(self, variables: Mapping[str, str], owner: str) -> bytes:
+        """The environment variables of the function `owner` (an ARN), encrypted. Raises SandboxError."""
+        ...
+
+    async def open(self, sealed: Sequence[tuple[bytes, str]]) -> list[dict[str, str] | str]:
+        """What each of (encrypted variables, owner) was, or a sentence that says why it cannot be decrypted."""
         ...
 
     def refuse(self, runtime: str) -> str | None:

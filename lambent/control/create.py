@@ -7,6 +7,7 @@ from lambent.arns import FunctionRef
 from lambent.control import (
     deployment,
     documents,
+    environments,
     function_layers,
     images,
     lookup,
@@ -15,6 +16,7 @@ from lambent.control import (
     snapstart,
     sources,
     versions,
+    vpc,
 )
 from lambent.control.control import Control, new_revision
 from lambent.control.logging_config import logging_config
@@ -31,9 +33,10 @@ async def create_function(control: Control, call: Call) -> Document:
     source = sources.named(asked["Code"], asked.get("PackageType", "Zip"), "creating")
     _refuse_existing(control, ref)
     rules.check_quota(control, ref.account, ref.region, source.size)
+    environment = await environments.sealed(control, ref, asked)
     async with sources.kept(control, source, _architectures(control, asked)) as code:
         layers = function_layers.choose(control, call, asked.get("Layers") or ())
-        latest = deployment.pending(layers.on(_latest(control, ref, asked, code)))
+        latest = deployment.pending(layers.on(_latest(control, ref, asked, environment, code)))
         function_layers.check_size(control, latest)
         await control.functions.create(_function(control, ref, asked), latest)
     shown = latest
@@ -79,14 +82,19 @@ def _function(control: Control, ref: FunctionRef, asked: dict[str, Any]) -> Stor
     )
 
 
-def _latest(control: Control, ref: FunctionRef, asked: dict[str, Any], code: sources.Stored) -> StoredVersion:
+def _latest(
+    control: Control, ref: FunctionRef, asked: dict[str, Any], environment: Document, code: sources.Stored
+) -> StoredVersion:
     return StoredVersion(
         account=ref.account,
         region=ref.region,
         name=ref.name,
         version=LATEST,
         revision=new_revision(),
-        config=_config(control, ref.name, asked) | code.config,
+        config=_config(control, ref.name, asked)
+        | environment
+        | code.config
+        | vpc.configured(asked, {}, ref.account, ref.region),
         code_digest=code.digest,
         code_size=code.size,
         last_modified=control.timestamp(),
@@ -116,6 +124,4 @@ def _config(control: Control, name: str, asked: dict[str, Any]) -> dict[str, Any
         config |= images.shown(asked.get("ImageConfig"))
     else:
         config |= {"Handler": asked["Handler"], "Runtime": asked["Runtime"]}
-    if asked.get("Environment") is not None:
-        config["Environment"] = {"Variables": dict(asked["Environment"].get("Variables") or {})}
     return config

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lambent.arns import function_arn
-from lambent.control import snapstart
+from lambent.control import snapstart, vpc
 from lambent.model import Document, ImageConfig, Version
 from lambent.store.functions import LATEST, StoredVersion
 
@@ -106,8 +106,9 @@ def as_version(stored: StoredVersion) -> Version:
         timeout_s=config["Timeout"],
         tmp_mb=config["EphemeralStorage"]["Size"],
         architecture=config["Architectures"][0],
-        environment=config.get("Environment", {}).get("Variables", {}),
+        sealed_environment=base64.b64decode(config.get("Environment", {}).get("Sealed", "")),
         layers=stored.layer_digests,
+        subnets=vpc.subnets(config),
         log_format=logging["LogFormat"],
         application_log_level=logging.get("ApplicationLogLevel"),
         system_log_level=logging.get("SystemLogLevel"),

@@ -18,7 +18,8 @@ async def sealed(control: Control, ref: FunctionRef, asked: dict[str, Any]) -> D
     """What of a configuration follows from the Environment in a request: nothing if there is none."""
     if asked.get("Environment") is None:
         return {}
-    return await _seal(control, asked["Environment"].get("Variables") or {}, _owner(ref))
+    body = await control.capacity.seal(asked["Environment"].get("Variables") or {}, _owner(ref))
+    return {"Environment": {SEALED: base64.b64encode(body).decode()}}
 
 
 async def show(control: Control, answer: Document) -> Document:
@@ -37,31 +38,27 @@ async def show(control: Control, answer: Document) -> Document:
 async def migrate(control: Control) -> int:
     """Seal what an older Lambent stored as it was; how many versions that were. Raises SandboxError."""
     plain = control.functions.unsealed()
-    sources: dict[str, str] = {}  # what published versions were published from: before, after
-    changed = [await _migrated(control, stored, sources) for stored in plain]
-    for stored in changed:
-        source = stored.config.get(SOURCE, "")
-        await control.functions.store_config(
-            replace(stored, config=stored.config | ({SOURCE: sources[source]} if source in sources else {}))
-        )
-    return len(changed)
+    sealed_ones = [await _migrated(control, stored) for stored in plain]
+    # What a version was published from is told by a digest, in which the variables were readable to who can guess.
+    sources = {
+        (_owner(before), fingerprint(before)): fingerprint(after)
+        for before, after in zip(plain, sealed_ones, strict=True)
+    }
+    for stored in sealed_ones:
+        config = stored.config
+        if SOURCE in config:
+            config = config | {SOURCE: sources.get((_owner(stored), config[SOURCE]), "")}
+        await control.functions.store_config(replace(stored, config=config))
+    return len(plain)
 
 
-async def _migrated(control: Control, stored: StoredVersion, sources: dict[str, str]) -> StoredVersion:
+async def _migrated(control: Control, stored: StoredVersion) -> StoredVersion:
     ref = FunctionRef(stored.account, stored.region, stored.name, None)
-    environment = await sealed(control, ref, stored.config)
-    after = replace(stored, config=stored.config | environment)
-    sources[fingerprint(stored)] = fingerprint(after)
-    return after
+    return replace(stored, config=stored.config | await sealed(control, ref, stored.config))
 
 
-async def _seal(control: Control, variables: dict[str, str], owner: str) -> Document:
-    body = await control.capacity.seal(variables, owner)
-    return {"Environment": {SEALED: base64.b64encode(body).decode()}}
-
-
-def _owner(ref: FunctionRef) -> str:
-    return function_arn(ref.account, ref.region, ref.name)
+def _owner(named: FunctionRef | StoredVersion) -> str:
+    return function_arn(named.account, named.region, named.name)
 
 
 def _configurations(answer: Document) -> list[Document]:

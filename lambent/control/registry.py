@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from lambent.control import environments
 from lambent.control.account import get_account_settings
 from lambent.control.control import Control
 from lambent.control.create import create_function
@@ -59,4 +60,4 @@ async def handle(control: Control, call: Call) -> Document:
     handler = operations.get(call.operation)
     if handler is None:
         raise NotImplementedYet(f"Lambent does not support the operation {call.operation} yet.")
-    return await handler(control, call)
+    return await environments.show(control, await handler(control, call))

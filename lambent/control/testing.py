@@ -1,7 +1,8 @@
 """A small Capacity that runs nothing, for tests of the control plane and of what uses it."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from lambent.model import Version
 
@@ -35,6 +36,17 @@ class MemoryCapacity:
 
     def changed(self, account: str, region: str, name: str) -> None:
         self.changes.append((account, region, name))
+
+    async def seal(self, variables: Mapping[str, str], owner: str) -> bytes:
+        """Not encrypted, but as tied to its owner as what is."""
+        return json.dumps([owner, dict(variables)]).encode()[::-1]
+
+    async def open(self, sealed: Sequence[tuple[bytes, str]]) -> list[dict[str, str] | str]:
+        return [self._opened(*each) for each in sealed]
+
+    def _opened(self, sealed: bytes, owner: str) -> dict[str, str] | str:
+        found, variables = json.loads(sealed[::-1])
+        return variables if found == owner else "access denied"
 
     def refuse_snapshots(self) -> str | None:
         return self.no_snapshots

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from lambent.control import (
     deployment,
     documents,
+    environments,
     function_layers,
     images,
     lookup,
@@ -15,6 +16,7 @@ from lambent.control import (
     snapstart,
     sources,
     versions,
+    vpc,
 )
 from lambent.control.control import Control
 from lambent.control.logging_config import logging_config
@@ -79,21 +81,25 @@ async def update_function_configuration(control: Control, call: Call) -> Documen
         rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
     options.refuse_unbuilt(asked)
     snapstart.check(control, _with_configuration(control, current, asked).config)
+    environment = await environments.sealed(control, ref, asked)
     async with control.blobs.holding():
         layers = None if asked.get("Layers") is None else function_layers.choose(control, call, asked["Layers"])
-        before, after = await deployment.change_latest(
-            control, ref, asked.get("RevisionId"), lambda found: _with_configuration(control, found, asked, layers)
-        )
+
+        def change(found: StoredVersion) -> StoredVersion:
+            return _with_configuration(control, found, asked, environment, layers)
+
+        before, after = await deployment.change_latest(control, ref, asked.get("RevisionId"), change)
     control.blobs.release(before.layer_digests, before.config["Timeout"])
     return documents.configuration(after)
 
 
 def _with_configuration(
-    control: Control, found: StoredVersion, asked: dict[str, Any], layers: function_layers.Chosen | None = None
-) -> StoredVersion:
+    control: Control, found: StoredVersion, asked: dict[str, Any], environment: Document | None = None,
+    layers: function_layers.Chosen | None = None,
+) -> StoredVersion:  # fmt: skip
     config = found.config | {name: asked[name] for name in _PLAIN if asked.get(name) is not None}
-    if asked.get("Environment") is not None:
-        config["Environment"] = {"Variables": dict(asked["Environment"].get("Variables") or {})}
+    config |= environment or {}
+    config |= vpc.configured(asked, found.config, found.account, found.region)
     if asked.get("EphemeralStorage") is not None:
         config["EphemeralStorage"] = {"Size": asked["EphemeralStorage"]["Size"]}
     if asked.get("ImageConfig") is not None:

@@ -27,6 +27,7 @@ def writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what was deleted or overwritten is gone from the file
         connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
     except sqlite3.Error as error:
         connection.close()

@@ -95,6 +95,17 @@ class Database:
         rows = self.read(query, **parameters)
         return rows[0] if rows else None
 
+    def forget_deleted(self) -> None:
+        """Write the file anew without whatever was ever deleted from it. Only before anything else is at work."""
+        handle = connection.writer(self.path)
+        try:
+            handle.execute("VACUUM")
+            handle.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write {self.path} anew: {error}") from error
+        finally:
+            handle.close()
+
     def close(self) -> None:
         """Flush what was submitted, close everything and give the directory back; blocks until then."""
         self._closed = True

@@ -123,6 +123,15 @@ class Functions:
         """Versions that are Pending or have an update in progress: at start-up, what a crash left half-way."""
         return [version_from(row) for row in self._db.read("versions_unsettled")]
 
+    def unsealed(self) -> Versions:
+        """Versions whose environment variables are stored as they are, as an older Lambent did."""
+        found = [version_from(row) for row in self._db.read("versions_unsealed")]
+        return [version for version in found if "Variables" in (version.config.get("Environment") or {})]
+
+    async def store_config(self, version: StoredVersion) -> None:
+        """Store only the configuration of `version`, unless it has changed meanwhile."""
+        await self._db.write("version_config", **version_columns(version))
+
     def all_digests(self) -> set[str]:
         """The code that any version refers to; all other code is garbage."""
         return {row["code_digest"] for row in self._db.read("digests_all")}

@@ -29,6 +29,13 @@ UPDATE function_versions SET
     last_update_status_reason_code = :last_update_status_reason_code
 WHERE account = :account AND region = :region AND name = :name AND number = :number AND revision = :expected;
 
+-- name: version_config -- the configuration of a version, provided that it is still at its revision
+UPDATE function_versions SET config = :config
+WHERE account = :account AND region = :region AND name = :name AND number = :number AND revision = :revision;
+
+-- name: versions_unsealed -- versions that may have environment variables that are not encrypted
+SELECT * FROM function_versions WHERE config LIKE '%"Environment":{"Variables":%';
+
 -- name: version_delete -- one version
 DELETE FROM function_versions
 WHERE account = :account AND region = :region AND name = :name AND number = :number;

@@ -31,7 +31,9 @@ async def test_the_engine_is_made_ready_before_a_function_is_active(client, capa
     await client.control.settled()
     (version,) = capacity.prepared
     assert (version.name, version.runtime, version.memory_mb) == ("hello", "python3.13", 256)
-    assert (version.environment, version.code_digest, version.state) == ({"AA": "1"}, digest(OLD), "Pending")
+    assert (version.code_digest, version.state) == (digest(OLD), "Pending")
+    assert version.environment == {}, "the engine gets them sealed"
+    assert await capacity.open([(version.sealed_environment, version.function_arn)]) == [{"AA": "1"}]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Every runtime that this machine has runs a function end to end, on the real server in a real sandbox."""
 
 import datetime
+import os
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -23,6 +24,12 @@ PYTHON = """
 """
 COMMON_JS = "exports.handler = async (event, context) => [event, process.version, context.memoryLimitInMB]"
 MODULE = "export const handler = async (event) => { console.log('a line'); return [event, import.meta.url] }"
+RUBY = """
+    def handler(event:, context:)
+      puts 'a line'
+      [event, ENV['AWS_EXECUTION_ENV'], Dir.pwd, context.memory_limit_in_mb]
+    end
+"""
 SHELL = """\
 #!/bin/sh
 set -eu
@@ -121,3 +128,18 @@ def test_a_missing_runtime_runs_on_the_nearest_one_only_when_that_was_asked_for(
     function = server.deploy(PYTHON, Runtime=wanted)
     assert function.call(1).value[1] == pythons[0]["name"] != wanted
     assert f"WARNING    {wanted}" in server.said()
+
+
+def test_ruby_functions_run_in_a_sandbox_like_the_others(serve: Serve) -> None:
+    if not shutil.which("ruby") and os.environ.get("CI") != "true":
+        pytest.skip("ruby is not installed")
+    server = serve("--runtime-fallback")  # a distribution's Ruby is often one that Lambda has no name for
+    code = zip_of({"app.rb": RUBY})
+    server.client.create_function(
+        FunctionName="ruby", Runtime="ruby3.4", Role=ROLE, Handler="app.handler", Timeout=60, Code={"ZipFile": code}
+    )
+    server.wait_until_active("ruby")
+    answer = Function(server, "ruby").call({"n": 1})
+    assert answer.value == [{"n": 1}, "AWS_Lambda_ruby3.4", "/var/task", "128"]
+    assert "a line\n" in answer.log
+    assert Function(server, "ruby").call(2).value[0] == 2

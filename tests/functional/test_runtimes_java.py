@@ -1,7 +1,9 @@
 """Functions in Java on the real server: typed and stream handlers, the context, errors, options; compiled here."""
 
+import io
 import os
 import subprocess
+import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,8 +59,8 @@ def make(server: Server, runtime: str, package: bytes) -> Iterator[Make]:
     def make(handler: str, **configuration: object) -> Function:
         name = f"java-{len(names)}-{id(names):x}"
         server.client.create_function(
-            FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler, Code={"ZipFile": package},
-            **({"Timeout": 60, "MemorySize": 512} | configuration),
+            FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler,
+            **({"Code": {"ZipFile": package}, "Timeout": 60, "MemorySize": 512} | configuration),
         )  # fmt: skip
         names.append(name)
         server.wait_until_active(name)
@@ -97,6 +99,18 @@ def test_streams_texts_and_lists_need_no_class_of_their_own(make: Make) -> None:
     assert make("example.App$Echo").call({"as": ["it", "is"]}).value == {"as": ["it", "is"]}
     assert make("example.App::text").call("abcé").value == "ABCÉ"
     assert make("example.App::list").call([1]).value == [1, 7]
+
+
+def test_a_layers_jars_are_found_and_so_are_aws_interfaces_that_nobody_packed(
+    server: Server, make: Make, package: bytes
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        echo = archive.read("example/App$Echo.class")
+    layer = zip_of({"java/lib/echo.jar": zip_of({"example/App$Echo.class": echo})})
+    published = server.client.publish_layer_version(LayerName="echo", Content={"ZipFile": layer})
+    bare = zip_of({"readme": "the code is in the layer"})
+    function = make("example.App$Echo", Code={"ZipFile": bare}, Layers=[published["LayerVersionArn"]])
+    assert function.call([1]).value == [1]
 
 
 def test_the_context_and_the_functions_options_are_as_on_aws(make: Make, runtime: str) -> None:

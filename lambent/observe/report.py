@@ -40,7 +40,9 @@ def init_start(version: Version, at: float) -> bytes:
     return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n".encode()
 
 
-def init_report(version: Version, took_ms: float, phase: str, status: str, error_type: str | None, at: float) -> bytes:
+def init_report(
+    version: Version, took_ms: float, *, phase: str, status: str, error_type: str | None, at: float
+) -> bytes:
     """What AWS writes of an init that failed; of one that did not, on demand, it writes nothing.
 
     `phase` is init, or invoke where an invocation waits for the repetition; `status` is timeout or error.
@@ -116,7 +118,8 @@ def timed_out(request_id: str, version: Version, at: float) -> bytes:
 def _status(outcome: Outcome) -> str:
     if outcome.status == "timeout":
         return "Status: timeout"
-    if outcome.status == "failure":
+    # A runtime's own error is of the platform's kind as well; one of the function's has a name of its own.
+    if outcome.status == "failure" or (outcome.error_type or "").startswith("Runtime."):
         return f"Status: error\tError Type: {outcome.error_type}"
     return ""
 

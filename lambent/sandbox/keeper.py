@@ -9,6 +9,7 @@ from lambent.clock import Clock
 from lambent.errors import AgentGone, RuntimeMissing, SandboxError
 from lambent.model import Invocation, RuntimeInfo, Version
 from lambent.runtimes import finder
+from lambent.sandbox import image_process
 from lambent.sandbox import pool as decisions
 from lambent.sandbox.agent_client import AgentClient
 from lambent.sandbox.budget import Meter, budget_mb
@@ -129,12 +130,7 @@ class Keeper:
 
     def refuse_images(self) -> str | None:
         """Why container images cannot run here; None when they can."""
-        if self.agent is not None and self.agent.hello.isolation.kind == "process":
-            return (
-                "Container images need namespaces, and this machine gives Lambent none: run it as root, or allow user "
-                "namespaces."
-            )
-        return None
+        return image_process.refusal(self.agent.hello.isolation) if self.agent is not None else None
 
     def runtimes(self) -> dict[str, RuntimeInfo]:
         """What the agent found when it started, and what has been added since."""

@@ -45,8 +45,13 @@ class Pool:
             if sandbox.reusable and (not sandbox.frozen or sandbox.thaw()):
                 return sandbox
             self.estates.append(sandbox)
-            sandbox.end()
+            sandbox.end("failure")
         return None
+
+    @property
+    def heirloom(self) -> Sandbox | None:
+        """The estate that can be taken over now: that of the last who ended, and is through with its SHUTDOWN phase."""
+        return next((sandbox for sandbox in reversed(self.estates) if sandbox.farewell is None), None)
 
     @property
     def size(self) -> int:
@@ -81,7 +86,7 @@ class Node(NamedTuple):
 
 def is_full(pool: Pool, alive: int, sandboxes: int) -> bool:
     """Is every place taken? A reset needs no place of its own: it has that of the sandbox that ended."""
-    return alive >= sandboxes and not pool.estates
+    return alive >= sandboxes and pool.heirloom is None
 
 
 def decide(pool: Pool, node: Node) -> Step:

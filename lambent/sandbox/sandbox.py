@@ -123,8 +123,12 @@ class Sandbox:
             self.init_ms = took_ms
         if (self.init_trouble or error_type) and not self.lost:
             self._tap.finish()
-            status, phase = "timeout" if self.init_trouble == "timeout" else "error", "invoke" if again else "init"
-            self._tap.add(report.init_report(self.version, took_ms, phase, status, error_type, self._clock.epoch()))
+            self._tap.add(
+                report.init_report(
+                    self.version, took_ms, phase="invoke" if again else "init", error_type=error_type,
+                    status="timeout" if self.init_trouble == "timeout" else "error", at=self._clock.epoch(),
+                )
+            )  # fmt: skip
         return self.init_trouble
 
     async def restore(self, spec: InitSpec, limit_s: float, began: float) -> str | None:

@@ -183,14 +183,6 @@ def test_an_init_that_ends_the_process_is_tried_again_and_then_told(deploy: Depl
     wait_until(lambda: function.logs().count("init") == 2)
 
 
-@pytest.mark.slow
-def test_an_init_that_never_ends_is_timed_out_as_well(deploy: Deploy) -> None:
-    function = deploy("import time\ntime.sleep(1000)\ndef handler(event, context): pass", Timeout=1)
-    answer = function.call()
-    assert answer.error_type == "Sandbox.Timedout"
-    assert answer.error_message.endswith("Task timed out after 1.00 seconds")
-
-
 def test_a_thread_left_running_does_not_disturb_later_calls(deploy: Deploy) -> None:
     function = deploy("""
         import threading, time

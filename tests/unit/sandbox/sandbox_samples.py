@@ -56,6 +56,7 @@ class FakeSandbox:
         self.forgotten = False
         self.apis = None  # no extensions
         self.settling = None
+        self.farewell: object = None
         self.ends = 0
 
     def __repr__(self) -> str:
@@ -65,7 +66,7 @@ class FakeSandbox:
     def reusable(self) -> bool:
         return not self.gone and not self.spoilt
 
-    def end(self) -> None:
+    def end(self, reason: str = "spindown") -> None:
         if not self.gone:
             self.gone = True
             self.ends += 1

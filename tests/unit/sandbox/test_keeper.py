@@ -61,7 +61,8 @@ class FakeStarter:
         sandbox.born = estate.born if estate else self.clock.monotonic()
         if estate:
             assert estate.version.pool_key == of.pool_key
-            assert not (estate.forgotten or estate.lost)
+            assert not estate.forgotten
+            assert not estate.lost
             assert estate not in self.inherited, "a /tmp can be taken over once"
             self.inherited.append(estate)
         future = asyncio.get_running_loop().create_future()

@@ -64,22 +64,25 @@ def test_a_reset_needs_no_place_of_its_own():
     assert is_full(pool(), 10, 10)
 
 
-@given(
-    idle=st.integers(0, 2), estates=st.integers(0, 2), alive=st.integers(0, 12), expected=st.integers(0, 3000),
-    spare=st.booleans(), measured=st.integers(0, 3000), most=st.integers(0, 3000),
+POOLS = st.builds(
+    lambda idle, estates, most: pool(*[1.0] * idle, estates=(1.0,) * estates, most_mb=most),
+    st.integers(0, 2), st.integers(0, 2), st.integers(0, 3000),
 )  # fmt: skip
-def test_no_call_waits_while_idle_sandboxes_hold_what_it_needs(idle, estates, alive, expected, spare, measured, most):
-    wanted = pool(*[1.0] * idle, estates=(1.0,) * estates, most_mb=most)
-    step = decide(wanted, node(alive, expected, spare=spare, measured=measured))
+MEGABYTES = st.integers(0, 3000)
+NODES = st.builds(Node, st.integers(0, 12), st.just(10), MEGABYTES, st.just(1000), st.booleans(), MEGABYTES)
+
+
+@given(POOLS, NODES)
+def test_no_call_waits_while_idle_sandboxes_hold_what_it_needs(wanted: Pool, found: Node):
+    step = decide(wanted, found)
+    assert (step is Step.REUSE) == bool(wanted.idle)
     if step is Step.WAIT:
-        assert not idle
-        assert not spare
-        assert alive >= 10 or measured >= 1000
+        assert not found.spare
+        assert found.alive >= 10 or found.measured_mb >= 1000
     if step is Step.EVICT:
-        assert spare
-        assert not idle
+        assert found.spare
     if step is Step.START:
-        assert alive < 10 or estates
+        assert found.alive < 10 or wanted.estates
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from sandbox_samples import REQUEST_ID, invocation, version
 from lambent.clock import FixedClock
 from lambent.errors import AgentGone
 from lambent.model import Outcome, Version
+from lambent.sandbox.counters import Counters
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Ended
-from lambent.sandbox.counters import Counters
 from lambent.sandbox.sandbox import Sandbox
 
 MB = 1024 * 1024

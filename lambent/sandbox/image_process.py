@@ -3,7 +3,7 @@
 import msgspec
 
 from lambent.errors import SandboxError
-from lambent.model import Version
+from lambent.model import Isolation, Version
 from lambent.store.images import ImageStore
 
 
@@ -13,6 +13,16 @@ class ImageProcess(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
     working_directory: str
     environ: dict[str, str]
+
+
+def refusal(isolation: Isolation) -> str | None:
+    """Why container images cannot run here, None when they can: nobody enters another root without namespaces."""
+    if isolation.kind != "process":
+        return None
+    return (
+        "Container images need namespaces, and this machine gives Lambent none: run it as root, or allow user "
+        "namespaces."
+    )
 
 
 def of(images: ImageStore, version: Version) -> ImageProcess | None:

@@ -4,6 +4,7 @@ The agent keeps them in its own mount namespace, so that they vanish with it.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ class Shelf:
     def fetch(self, order: Assign, uid: int, inherited: Path | None) -> tuple[dict[str, int], Path | None]:
         """Detached mounts by their places inside, to be closed by the caller, and the disk of /tmp. Raises OSError."""
         if self.disks is None:
+            if order.image:  # its programs would be looked for in the machine's own root
+                raise OSError(errno.ENOSYS, "no container image without namespaces")
             return {}, None
         disk = inherited or self.disks.take(order.tmp_mb, uid)
         trees: dict[str, int] = {}

@@ -118,7 +118,7 @@ class Starter:
         ending = _Ending(agent, on_end)
         inherit = estate.name if estate is not None and await estate.has_left() else ""
         layers = tuple(str(self.code_path(digest)) for digest in version.layers)
-        code, image = self._code(version)
+        code, image = self._code(agent, version)
         extensions = extension_files.find((*layers, f"{image}/opt") if image else layers)
         given = await agent.assign(
             lambda ask: Assign(
@@ -150,10 +150,12 @@ class Starter:
             raise
         return sandbox
 
-    def _code(self, version: Version) -> tuple[str, str]:
+    def _code(self, agent: AgentClient, version: Version) -> tuple[str, str]:
         """The directory of a zip function's code, the root of an image function: one of them is empty."""
         if version.image is None:
             return str(self.code_path(version.code_digest)), ""
+        if refusal := image_process.refusal(agent.hello.isolation):
+            raise SandboxError(refusal)
         return "", str(self.images.path(version.code_digest))
 
     async def _through_init(

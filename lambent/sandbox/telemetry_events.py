@@ -71,8 +71,8 @@ def init_start(at: float, version: Version, init: Init, stream: str, runtime: tu
     """`runtime` is its version and the ARN of that, both empty for a container image."""
     own = {"runtimeVersion": runtime[0], "runtimeVersionArn": runtime[1]} if runtime[0] else {}
     record: Record = {
-        "initializationType": init.kind, "phase": init.phase, **own, "functionName": version.name, "functionVersion": version.version,
-        "instanceId": stream, "instanceMaxMemory": version.memory_mb * 1024 * 1024,
+        "initializationType": init.kind, "phase": init.phase, **own, "functionName": version.name,
+        "functionVersion": version.version, "instanceId": stream, "instanceMaxMemory": version.memory_mb * 1024 * 1024,
     }  # fmt: skip
     return platform(at, "initStart", record)
 

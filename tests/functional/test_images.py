@@ -336,16 +336,23 @@ def test_an_image_comes_from_a_registry_on_this_machine(
 
 
 @pytest.mark.root
-def test_images_survive_kill_9(serve: Callable[..., Server], home: Path, tmp_path: Path) -> None:
+def test_images_survive_kill_9_and_run_in_user_namespaces_but_not_in_plain_processes(
+    serve: Callable[..., Server], home: Path, tmp_path: Path
+) -> None:
     server = serve(data=tmp_path / "data")
     add(server, layout(home / "lasting", [layer({"serve": compiled(home)})], Entrypoint=["/serve"]), "lasting")
     function = create(server, "lasting")
     assert function.call("cwd").value == "/"
     server.kill()
     wait_until(lambda: not server.family())
-    again = serve(data=tmp_path / "data")
-
-    assert Function(again, function.name).call("cwd").value == "/"
+    weaker = serve("--isolation", "userns", data=tmp_path / "data")
+    assert Function(weaker, function.name).call("list /").value == "dev etc proc serve sys tmp "
+    assert weaker.stop() == 0
+    plain = serve("--isolation", "process", data=tmp_path / "data")
+    with pytest.raises(plain.client.exceptions.ServiceException, match="need namespaces"):
+        Function(plain, function.name).call("cwd")
+    with pytest.raises(plain.client.exceptions.InvalidParameterValueException, match="need namespaces"):
+        create(plain, "lasting")
 
 
 def test_half_an_image_leaves_nothing_behind(server: Server) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from lambent.errors import SandboxError
-from lambent.model import IMAGE_RUNTIME, ImageConfig, Version
+from lambent.model import IMAGE_RUNTIME, ImageConfig, Isolation, Version
 from lambent.runtimes.environment import Credentials, image_environment
 from lambent.sandbox import image_process
 from lambent.store.images import ImageStore
@@ -62,6 +62,12 @@ def test_an_image_that_is_gone_is_a_sandbox_error(tmp_path: Path) -> None:
 def test_images_run_in_husks_of_a_runtime_that_brings_nothing() -> None:
     assert version(ImageConfig()).husk_runtime == IMAGE_RUNTIME
     assert version(None, runtime="python3.13").husk_runtime == "python3.13"
+
+
+def test_only_a_machine_without_namespaces_refuses_images() -> None:
+    assert image_process.refusal(Isolation(kind="full")) is None
+    assert image_process.refusal(Isolation(kind="userns")) is None
+    assert "need namespaces" in str(image_process.refusal(Isolation(kind="process")))
 
 
 def test_an_image_s_own_variables_yield_to_lambda_s_and_those_to_the_user_s() -> None:

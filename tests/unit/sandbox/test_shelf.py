@@ -79,6 +79,22 @@ def test_code_is_attached_read_only_and_tmp_writable(tmp_path: Path, mounted: li
     assert disks(shelf).taken == [(700, os.getuid())]
 
 
+def test_the_root_of_an_image_comes_first_since_the_others_lie_in_it(
+    tmp_path: Path, mounted: list[tuple[str, str]]
+) -> None:
+    image = Assign(1, "provided.al2023", "", (), 128, 700, image="/image")
+    places, disk = fetched(Shelf(tmp_path, "full"), image)
+    assert places == ["/", "/tmp"]
+    assert mounted == [("read", "/image"), ("write", str(disk))]
+
+
+def test_without_namespaces_no_image_is_run(tmp_path: Path, mounted: list[tuple[str, str]]) -> None:
+    image = Assign(1, "provided.al2023", "", (), 128, 700, image="/image")
+    with pytest.raises(OSError, match="no container image without namespaces"):
+        Shelf(tmp_path, "process").fetch(image, os.getuid(), None)
+    assert mounted == []
+
+
 def test_one_layer_is_attached_as_it_is(tmp_path: Path, mounted: list[tuple[str, str]]) -> None:
     places, _ = fetched(Shelf(tmp_path, "full"), order(layers=("/layer",)))
     assert places == ["/tmp", "/var/task", "/opt"]

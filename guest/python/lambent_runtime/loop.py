@@ -15,7 +15,7 @@ TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 class Environment:
     """This process as one function's environment: parked until `become`, then what all its invocations share."""
 
-    def __init__(self, channel):
+    def __init__(self, channel, parked=True):
         self._channel = channel
         self._streams = process.open_streams()
         self._sink = logs.Sink(process.own_log_descriptor())
@@ -26,7 +26,8 @@ class Environment:
         self._codec = codec.Codec()
         self._shared = {}
         self._given = {}
-        rehearse(self._codec, self._log_handler)
+        if parked:  # there is time for it
+            rehearse(self._codec, self._log_handler)
 
     def prepare(self, spec):
         """Do what INIT asks for before the runtime takes anything on: start extensions, go under a wrapper."""
@@ -156,7 +157,7 @@ def run(fd, park=None, spec=None):
     error = None
     try:
         channel = Channel(fd)
-        environment = Environment(channel)
+        environment = Environment(channel, parked=spec is None)
         spec = spec or environment.prepare(receive_spec(channel))
         environment.become(spec)
         function = environment.load(spec["handler"])

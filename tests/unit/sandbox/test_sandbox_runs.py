@@ -1,6 +1,7 @@
 """One sandbox with a runtime that does what the test says: outcomes, measures, log lines, deadlines, ends."""
 
 import asyncio
+import json
 import os
 from typing import Any
 
@@ -10,6 +11,7 @@ from sandbox_samples import REQUEST_ID, invocation, version
 from lambent.clock import FixedClock
 from lambent.errors import AgentGone
 from lambent.model import Outcome, Version
+from lambent.sandbox.brake import Brake
 from lambent.sandbox.counters import Counters
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
 from lambent.sandbox.logtap import LogTap
@@ -87,7 +89,12 @@ class Stage:
         self.count(31 * MB, 0)
         tap = LogTap(read, self.lines.append, lambda: False)
         counters = Counters([os.dup(self.peak), os.dup(self.cpu)])
-        self.sandbox = Sandbox("s1", of, self.link, tap=tap, counters=counters, clock=self.clock, kill=self.kill)
+        self.braked, brake = os.pipe()
+        self.forgotten = 0
+        self.sandbox = Sandbox(
+            "s1", of, self.link, tap=tap, counters=counters, clock=self.clock, kill=self.kill, forget=self.forget,
+            brake=Brake(brake),
+        )  # fmt: skip
         self.timers = Timers(asyncio.get_running_loop())
         self.sandbox._loop = self.timers  # type: ignore[assignment]
         self.ending: Ended | None = None
@@ -96,6 +103,9 @@ class Stage:
         self.kills += 1
         if self.ending:
             self.sandbox.ended(self.ending)
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def count(self, peak_bytes: int, cpu_ns: int, cpu_format: str = "{}\n") -> None:
         os.pwrite(self.peak, b"%020d" % peak_bytes, 0)
@@ -110,7 +120,7 @@ class Stage:
     def close(self) -> None:
         if not self.sandbox._ended.done():
             self.sandbox.ended(Ended("s1", None, False))
-        for fd in (self.log, self.peak, self.cpu):
+        for fd in (self.log, self.peak, self.cpu, self.braked):
             os.close(fd)
 
 
@@ -317,6 +327,106 @@ async def test_a_runtime_that_dies_in_init_without_a_word_is_told_as_exited(make
     stage.sandbox.init_trouble = "exited"
     outcome = await stage.run()
     assert b"exit status 1" in outcome.payload
+
+
+@pytest.mark.parametrize(
+    ("log_format", "phase", "line"),
+    [
+        ("Text", "init", "INIT_REPORT Init Duration: 80.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.Oops\n"),
+        (
+            "Text",
+            "invoke",
+            "INIT_REPORT Init Duration: 80.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.Oops\n",
+        ),
+        (
+            "JSON",
+            "invoke",
+            '"type":"platform.initReport","record":{"initializationType":"on-demand","phase":"invoke","status":"error",'
+            '"metrics":{"durationMs":80.0},"errorType":"Runtime.Oops"}}\n',
+        ),
+    ],
+)
+async def test_an_init_that_failed_is_reported_in_its_place(make, log_format, phase, line):
+    stage = make(version(log_format=log_format))
+    stage.link.init_answer = InitDone("Runtime.Oops", b"{}")
+    stage.link.takes_s = 0.08
+    os.write(stage.log, b"it said so\n")
+    await stage.sandbox.init(SPEC, again=phase == "invoke")
+    said, _, reported = stage.text().partition("it said so\n")
+    assert reported.endswith(line)
+    assert ("INIT_START" in said or "initStart" in said) == (phase == "init")
+
+
+async def test_json_logs_at_level_warn_tell_of_failures_only(make):
+    stage = make(version(log_format="JSON", system_log_level="WARN"))
+    stage.link.init_answer = InitDone("Runtime.Oops", b"{}")
+    await stage.sandbox.init(SPEC)
+    await stage.run()
+    kinds = [json.loads(line)["type"] for line in stage.text().splitlines()]
+    assert kinds == ["platform.initReport", "platform.report"]
+
+
+async def test_a_repeated_init_is_part_of_the_first_invocations_time_and_not_reported_apart(make):
+    stage = make(version(timeout_s=10))
+    stage.link.takes_s = 2.5
+    assert await stage.sandbox.init(SPEC, again=True) is None
+    stage.link.takes_s = 0.5
+    first = await stage.run()
+    assert stage.link.meta["deadline"] == int((stage.clock.epoch() - 0.5 + 7.5) * 1000)
+    assert (first.duration_ms, first.billed_ms, first.init_ms, first.cold) == (3000.0, 3000, None, True)
+    assert "Init" not in stage.text()
+    second = await stage.run()
+    assert (second.duration_ms, second.cold) == (500.0, False)
+
+
+async def test_what_a_repeated_init_leaves_of_the_time_is_all_that_the_invocation_has(make):
+    stage = make(version(timeout_s=3))
+    stage.link.takes_s = 2.0
+    await stage.sandbox.init(SPEC, again=True)
+    stage.link.answer = None
+    call = asyncio.ensure_future(stage.run())
+    await asyncio.sleep(0)
+    stage.timers.set[-1][1]()
+    delay, time_is_up = stage.timers.set[-1]
+    assert delay == pytest.approx(1.0 - 0.05)
+    time_is_up()
+    assert (await call).duration_ms == 3000.0
+
+
+async def test_freezing_and_thawing_reach_the_control_group(make):
+    stage = make()
+    stage.sandbox.freeze()
+    assert stage.sandbox.frozen
+    assert stage.sandbox.thaw()
+    assert not stage.sandbox.frozen
+    assert os.read(stage.braked, 16) == b"10"
+
+
+@pytest.mark.parametrize("end_first", [True, False])
+async def test_a_tmp_that_nobody_wants_is_given_up_as_soon_as_it_can_be(make, end_first):
+    stage = make()
+    steps = [lambda: stage.sandbox.ended(Ended("s1", 0, False, estate=True)), stage.sandbox.forget]
+    for step in steps if end_first else reversed(steps):
+        assert stage.forgotten == 0
+        step()
+    assert stage.forgotten == 1
+
+
+async def test_a_tmp_may_be_taken_over_once_the_agent_says_that_the_sandbox_is_gone(make):
+    stage = make()
+    leaving = asyncio.ensure_future(stage.sandbox.has_left())
+    await asyncio.sleep(0)
+    assert not leaving.done()
+    stage.sandbox.ended(Ended("s1", 0, False, estate=True))
+    assert await leaving
+    assert stage.forgotten == 0
+
+
+async def test_a_tmp_that_went_with_its_agent_cannot_be_taken_over(make):
+    stage = make()
+    stage.sandbox.ended(Ended("s1", None, False, lost=True))
+    assert not await stage.sandbox.has_left()
+    assert stage.sandbox.lost
 
 
 async def test_ending_twice_kills_once(make):

@@ -198,10 +198,10 @@ def test_more_than_six_megabytes_are_streamed_whole_but_are_no_buffered_answer(n
 
 
 def test_a_time_out_midway_ends_the_stream_as_a_time_out(server: Server, node_runtime: str) -> None:
-    with created(server, node_runtime, "index.mjs", NODE, timeout_s=3) as function:
+    with created(server, node_runtime, "index.mjs", NODE, timeout_s=5) as function:
         heard = stream(function, {"mode": "hang"})
         assert (heard.body, heard.complete["ErrorCode"]) == (b"begun", "Sandbox.Timedout")
-        assert "Task timed out after 3.00 seconds" in heard.complete["ErrorDetails"]
+        assert "Task timed out after 5.00 seconds" in heard.complete["ErrorDetails"]
         wait_until(lambda: any("Status: timeout" in line for line in reports(function)))
 
 

@@ -1,6 +1,6 @@
 """The speed that users meet: the Invoke API over HTTP, from a real client process to a real sandbox and back.
 
-    python benchmarks/invoke.py [--only warm,throughput,cold,empty,burst,idle] [--profile SECONDS]
+    python benchmarks/invoke.py [--only warm,paused,throughput,cold,empty,burst,idle] [--profile SECONDS]
 
 Rows and targets are those of SPECIFICATION.md. Cold starts are compared with `python3 -c pass` timed in the same run.
 The function has 1,769 MB, AWS's one full core: with less, its CPU share, not Lambent, would be what is measured.
@@ -149,6 +149,18 @@ async def warm(server: Server, calls: int) -> None:
     row("warm, one client in sequence", [await timed(lambda: caller.call(data)) for _ in range(calls)], "p50 <= 0.5 ms")
 
 
+async def paused(calls: int) -> None:
+    """Each call comes after a pause in which the sandbox was frozen; then the same pauses without freezing."""
+    for flag, name in ("20", "warm, after a pause, frozen meanwhile"), ("0", "the same pauses, never frozen"):
+        with running("--freeze-after-ms", flag) as server:
+            await asyncio.to_thread(server.deploy, "echo")
+            caller, taken = await connect(server.port), []
+            for _ in range(calls):
+                await asyncio.sleep(0.04)
+                taken.append(await timed(lambda c=caller: c.call(request("echo"))))
+            row(name, taken[1:], "p50 within 0.2 ms of never frozen")
+
+
 def load_generator(place: str) -> str | None:
     """The path of benchmarks/load.c, compiled; None without a compiler."""
     program, source = os.path.join(place, "load"), os.path.join(os.path.dirname(__file__), "load.c")
@@ -294,6 +306,8 @@ async def main(only: set[str], profile: float) -> None:
             await cold(server, 200, husks)
         if "burst" in only:
             await burst(server)
+    if "paused" in only:
+        await paused(400)
     if "cold" in only:
         python_pass(40)
     if "empty" in only:
@@ -304,7 +318,7 @@ async def main(only: set[str], profile: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="warm,throughput,cold,empty,burst,idle", help="which rows, by comma")
+    parser.add_argument("--only", default="warm,paused,throughput,cold,empty,burst,idle", help="which rows, by comma")
     parser.add_argument("--profile", type=float, default=0.0, help="only load the server for so many seconds")
     arguments = parser.parse_args()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"

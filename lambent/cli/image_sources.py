@@ -58,7 +58,7 @@ def opened(text: str) -> Iterator[Source]:
         try:
             if colon and kind in ("oci", "oci-archive", "docker-archive"):
                 yield _from_path(rest, stack)
-            elif os.path.exists(text) or os.path.exists(text.rpartition(":")[0]):
+            elif _split(text)[0]:
                 yield _from_path(text, stack)
             else:
                 yield _from_registry(text.removeprefix("docker://"), stack)
@@ -68,8 +68,17 @@ def opened(text: str) -> Iterator[Source]:
             ) from error
 
 
+def _split(text: str) -> tuple[str, str]:
+    """(path, name of the image in it) of PATH or PATH:NAME; an empty path if there is nothing at it."""
+    ends = [len(text), *(at for at, character in enumerate(text) if character == ":")]
+    paths = [text[:end] for end in ends if end and os.path.exists(text[:end])]
+    return (paths[0], text[len(paths[0]) + 1 :]) if paths else ("", "")
+
+
 def _from_path(text: str, stack: ExitStack) -> Source:
-    path, tag = (text, "") if os.path.exists(text) else (text.rpartition(":")[0], text.rpartition(":")[2])
+    path, tag = _split(text)
+    if not path:
+        raise CommandFailed(f"there is nothing at {text}")
     if os.path.isdir(path):
         return _layout(Directory(Path(path)), tag)
     archive = stack.enter_context(tarfile.open(path))  # noqa: SIM115 (the stack closes it)

@@ -225,7 +225,9 @@ def test_what_is_no_layer_is_refused_with_its_reason(store: ImageStore, blob: by
         ({"rootfs": 1}, "no image configuration"),
     ],
 )
-def test_configurations_that_make_no_sense_are_refused(store: ImageStore, changes: dict, reason: str) -> None:
+def test_configurations_that_make_no_sense_are_refused(
+    store: ImageStore, changes: dict[str, object], reason: str
+) -> None:
     with pytest.raises(ImageRefused, match=reason):
         add(store, Image(layer(("a", "1")), **changes))
 

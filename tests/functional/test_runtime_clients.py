@@ -1,6 +1,7 @@
 """Runtime clients that Lambent did not write: AWS's own for Python, and one in C with nothing but sockets."""
 
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -114,12 +115,11 @@ def test_awss_own_client_runs_a_handler(make: Make) -> None:
     if "3.11" not in subprocess.run(["/usr/bin/python3", "-V"], capture_output=True, text=True, check=False).stdout:
         pytest.skip("its native half is installed for Python 3.11, which this machine has not at /usr/bin")
     files: dict[str, str | bytes] = {"bootstrap": START, "app.py": HANDLER}
-    try:
-        for name in ("awslambdaric", "simplejson", "snapshot_restore_py"):
-            files |= package(name)
-    except importlib.metadata.PackageNotFoundError as error:
-        assert os.environ.get("CI") != "true", f"CI must install it: {error}"
-        pytest.skip(f"not installed: {error}")
+    if importlib.util.find_spec("awslambdaric") is None:
+        assert os.environ.get("CI") != "true", "CI must install awslambdaric"
+        pytest.skip("awslambdaric is not installed")
+    for name in ("awslambdaric", "simplejson", "snapshot_restore_py"):
+        files |= package(name)
     function = make(files)
     answer = function.call({"n": 1})
     assert answer.value == [{"n": 1}, answer.request_id, "1769", True]

@@ -4,6 +4,7 @@ import msgspec
 
 from lambent.errors import SandboxError
 from lambent.model import Isolation, Version
+from lambent.sandbox import extension_files
 from lambent.store.images import ImageStore
 
 
@@ -13,6 +14,7 @@ class ImageProcess(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
     working_directory: str
     environ: dict[str, str]
+    extensions: tuple[str, ...] = ()  # paths inside
 
 
 def refusal(isolation: Isolation) -> str | None:
@@ -39,5 +41,8 @@ def of(images: ImageStore, version: Version) -> ImageProcess | None:
     entry_point = info.entry_point if wanted.entry_point is None else wanted.entry_point
     command = info.command if wanted.command is None else wanted.command
     return ImageProcess(
-        (*entry_point, *command), wanted.working_directory or info.working_directory or "/", info.environ
+        (*entry_point, *command),
+        wanted.working_directory or info.working_directory or "/",
+        info.environ,
+        tuple(f"{extension_files.INSIDE}/{name}" for name in info.extensions),
     )

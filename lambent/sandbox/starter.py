@@ -119,7 +119,8 @@ class Starter:
         inherit = estate.name if estate is not None and await estate.has_left() else ""
         layers = tuple(str(self.code_path(digest)) for digest in version.layers)
         code, image = self._code(agent, version)
-        extensions = extension_files.find((*layers, f"{image}/opt") if image else layers)
+        process = image_process.of(self.images, version)
+        extensions = process.extensions if process else extension_files.find(layers)
         given = await agent.assign(
             lambda ask: Assign(
                 ask, version.husk_runtime, code, layers, version.memory_mb, version.tmp_mb, inherit=inherit,

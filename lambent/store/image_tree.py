@@ -74,6 +74,11 @@ class Tree:
         for path in FILES:
             etc[path.rpartition("/")[2]] = File("")
 
+    def files(self, path: Sequence[str]) -> list[str]:
+        """The names in a directory that are no directories; links on the way are followed inside the root."""
+        directory = self._directory(path, make=False) or Directory()
+        return sorted(name for name, node in directory.items() if not isinstance(node, Directory))
+
     def _hide(self, path: tuple[str, ...]) -> None:
         parent = self._directory(path[:-1], make=False)
         if parent is None:

@@ -107,7 +107,7 @@ class ImageStore:
         for diff_id in diff_ids:
             tree.apply(self._index(diff_id).entries, self._layers / diff_id / "files")
         tree.reserve()
-        info = oci.info(digest, config, size)
+        info = oci.info(digest, config, size, tree.files(("opt", "extensions")))
         with self._aside(self._roots, digest) as aside:
             (aside / "root").mkdir()
             (aside / "root").chmod(0o755)

@@ -65,6 +65,7 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
     entry_point: list[str] = []
     command: list[str] = []
     working_directory: str = ""
+    extensions: list[str] = []  # names in /opt/extensions, as they are inside
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -101,7 +102,7 @@ def hex_of(digest: str) -> str:
     return match[1]
 
 
-def info(digest: str, config: Config, size: int) -> ImageInfo:
+def info(digest: str, config: Config, size: int, extensions: list[str]) -> ImageInfo:
     process = config.config or Process()
     return ImageInfo(
         digest=digest,
@@ -112,4 +113,5 @@ def info(digest: str, config: Config, size: int) -> ImageInfo:
         entry_point=process.entrypoint or [],
         command=process.cmd or [],
         working_directory=process.working_dir or "",
+        extensions=extensions,
     )

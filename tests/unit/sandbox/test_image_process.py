@@ -26,7 +26,7 @@ def images(tmp_path: Path) -> ImageStore:
     store = ImageStore(tmp_path)
     info = ImageInfo(
         digest=DIGEST, layers=[], size=0, architecture="x86_64", entry_point=["/entry", "-x"], command=["cmd"],
-        working_directory="/work", environ={"A": "1"},
+        working_directory="/work", environ={"A": "1"}, extensions=["watch"],
     )  # fmt: skip
     (tmp_path / "roots" / DIGEST).mkdir()
     (tmp_path / "roots" / DIGEST / "image.json").write_bytes(msgspec.json.encode(info))
@@ -47,7 +47,7 @@ def test_what_the_function_says_replaces_what_the_image_says_each_for_itself(
 ) -> None:
     process = image_process.of(images, version(wanted))
 
-    assert process == image_process.ImageProcess(command, directory, {"A": "1"})
+    assert process == image_process.ImageProcess(command, directory, {"A": "1"}, ("/opt/extensions/watch",))
 
 
 def test_a_zip_function_has_no_such_process(images: ImageStore) -> None:

@@ -6,6 +6,7 @@ import stat
 import tarfile
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from image_samples import MTIME, Image, add, files, hard_link, layer, link, sha256
@@ -89,6 +90,23 @@ def test_links_of_lower_layers_are_followed_inside_the_image(store: ImageStore) 
         "usr": "/", "usr/lib": "/", "usr/lib/b": "2", "lib": "-> usr/lib", "up": "-> ../../..", "abs": "-> /usr",
         "c": "3", "usr/d": "4",
     }  # fmt: skip
+
+
+def test_extensions_are_named_as_they_are_inside_the_image_and_never_as_on_the_host(
+    store: ImageStore, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    host = Image(layer(link("opt/extensions", str(tmp_path))))
+    inside = Image(
+        layer(link("opt", "srv"), ("srv/extensions/b", "x"), ("srv/extensions/a", "x"), ("opt/extensions/d/e", "x"))
+    )
+    for image in (host, inside):
+        add(store, image)
+
+    infos = [store.get(image.digest) for image in (host, inside)]
+
+    assert [info and info.extensions for info in infos] == [[], ["a", "b"]]
 
 
 def test_hard_links_are_other_names_of_the_same_file(store: ImageStore) -> None:
@@ -225,9 +243,7 @@ def test_what_is_no_layer_is_refused_with_its_reason(store: ImageStore, blob: by
         ({"rootfs": 1}, "no image configuration"),
     ],
 )
-def test_configurations_that_make_no_sense_are_refused(
-    store: ImageStore, changes: dict[str, object], reason: str
-) -> None:
+def test_configurations_that_make_no_sense_are_refused(store: ImageStore, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ImageRefused, match=reason):
         add(store, Image(layer(("a", "1")), **changes))
 

@@ -1,10 +1,12 @@
 # frozen_string_literal: true
 
 module Lambent
-  # The framed channel to the platform: a 28-byte header (type, sizes of meta and body, token), a JSON object, raw bytes.
+  # The framed channel to the platform. A frame is a 28-byte header (type, sizes of meta and body, token), a JSON object
+  # and raw bytes.
   class Channel
     INIT = 1
     INVOKE = 2
+    PROCEED = 5
     READY = 17
     RESULT = 18
     ERROR = 19
@@ -26,6 +28,11 @@ module Lambent
       kind, meta, = receive
       abort("expected INIT as the first frame, got type #{kind}") unless kind == INIT
       meta
+    end
+
+    # Until the platform has heard of all extensions.
+    def wait_to_proceed
+      loop { return if receive[0] == PROCEED }
     end
 
     def receive_invocation

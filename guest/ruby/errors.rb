@@ -10,7 +10,11 @@ module Lambent
     # `phase` is Init or Function. Frames of this runtime are left out: they are none of the function's.
     def document(error, phase)
       trace = (error.backtrace || []).reject { |line| line.start_with?(OWN) || line.start_with?('<internal:') }
-      { errorMessage: text(error.message), errorType: "#{phase}<#{error.class.name}>", stackTrace: trace.map { |line| text(line) } }
+      {
+        errorMessage: text(error.message),
+        errorType: "#{phase}<#{error.class.name}>",
+        stackTrace: trace.map { |line| text(line) }
+      }
     end
 
     def text(value)

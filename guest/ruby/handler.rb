@@ -12,9 +12,9 @@ module Lambent
     end
 
     def self.invalid(name)
-      "Invalid handler #{name}, must be of form FILENAME.METHOD or FILENAME.CLASS.METHOD where FILENAME corresponds with " \
-        'an existing Ruby source file FILENAME.rb, CLASS is an optional module/class namespace and METHOD is a callable ' \
-        'method. If using CLASS, METHOD must be a class-level method.'
+      "Invalid handler #{name}, must be of form FILENAME.METHOD or FILENAME.CLASS.METHOD where FILENAME corresponds " \
+        'with an existing Ruby source file FILENAME.rb, CLASS is an optional module/class namespace and METHOD is a ' \
+        'callable method. If using CLASS, METHOD must be a class-level method.'
     end
 
     def initialize(owner, method)

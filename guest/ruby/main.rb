@@ -14,23 +14,28 @@ require 'uri'
 require_relative 'channel'
 require_relative 'context'
 require_relative 'errors'
+require_relative 'extensions'
 require_relative 'handler'
 require_relative 'logs'
 
 module Lambent
   BAD_INIT = 254 # AWS's client leaves with -2
 
+  RUNTIME = '_LAMBENT_RUNTIME' # "channel:spec", the descriptors of a runtime that was started again
+
   # This process as one function's environment.
   class Environment
-    def initialize(channel, spec = nil)
-      @channel = channel
-      @spec = spec
+    # Parked, or one that was started again: that one has its variables already, and no extensions to start.
+    def initialize
+      channel, spec = ENV.delete(RUNTIME)&.split(':')&.map(&:to_i)
+      @channel = Channel.new(channel || ARGV[0].to_i)
+      @spec = IO.open(spec) { |pipe| JSON.parse(pipe.read) }.merge('environ' => ENV.to_h) if spec
     end
 
     def run
       $stdout.sync = $stderr.sync = true
       Encoding.default_external = Encoding::UTF_8
-      become(@spec || @channel.receive_init)
+      become(@spec || first_spec)
       @handler = load_handler
       @channel.send(Channel::READY)
       loop { serve(*@channel.receive_invocation) }
@@ -38,28 +43,43 @@ module Lambent
 
     private
 
+    def first_spec
+      spec = @channel.receive_init
+      unless spec.fetch('extensions', []).empty?
+        Extensions.start(spec['extensions'], spec['extension_environ'])
+        @channel.wait_to_proceed
+      end
+      start_again(spec) if spec['exec_wrapper'] || spec['environ']['RUBYOPT']
+      spec
+    end
+
     # Take on the variables, directory and search paths of a function.
     def become(spec)
-      start_again(spec) if @spec.nil? && (spec['exec_wrapper'] || spec['environ']['RUBYOPT'])
       ENV.replace(spec['environ'])
       $PROGRAM_NAME = '/var/runtime/main.rb'
       ARGV.clear
       $LOAD_PATH.unshift(*ENV.fetch('RUBYLIB', '').split(':'), spec['task_root'])
       Gem.paths = ENV.to_h.slice('GEM_PATH', 'GEM_HOME')
       Logs.patch
-      @name = spec['handler']
+      @name = spec['environ']['_HANDLER'] || spec['handler']
       Dir.chdir(spec['task_root'])
     rescue SystemCallError
       # loading the handler will say what is missing
     end
 
-    # Variables that Ruby reads only when it starts, and a wrapper around it, need another process.
+    # Variables that Ruby reads only when it starts, and a wrapper around it, need it executed once more. What INIT said
+    # goes along in a pipe.
     def start_again(spec)
-      environ = spec['environ']
-      command = [*spec['exec_wrapper'], RbConfig.ruby, __FILE__, @channel.number.to_s, JSON.generate(spec)]
-      exec(environ, *command, unsetenv_others: true, @channel.number => @channel.number)
+      read, write = IO.pipe
+      write.write(JSON.generate(spec.reject { |name, _| name == 'environ' }))
+      write.close
+      environ = spec['environ'].merge(RUNTIME => "#{@channel.number}:#{read.fileno}")
+      command = [*spec['exec_wrapper'], RbConfig.ruby, __FILE__]
+      kept = { @channel.number => @channel.number, read.fileno => read.fileno }
+      exec(environ, [command[0], command[0]], *command.drop(1), unsetenv_others: true, chdir: spec['task_root'], **kept)
     rescue SystemCallError => e
-      fail_init(e)
+      warn "#{command[0]}: #{e.message}"
+      exit!(e.is_a?(Errno::ENOENT) ? 127 : 126) # as a shell would end
     end
 
     def load_handler
@@ -107,4 +127,4 @@ module Lambent
   end
 end
 
-Lambent::Environment.new(Lambent::Channel.new(ARGV[0].to_i), ARGV[1] && JSON.parse(ARGV[1])).run
+Lambent::Environment.new.run

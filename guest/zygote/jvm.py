@@ -17,7 +17,7 @@ def main(channel, order):
     bootstrap.start_extensions(channel, meta)
     environ = meta["environ"]
     heap_kb = int(int(environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * HEAP_SHARE)
-    wrapper = [meta["exec_wrapper"]] if meta.get("exec_wrapper") else []
+    wrapper = [meta["exec_wrapper"]] if meta.get("exec_wrapper") else []  # executes the rest of the command
     options = [*OPTIONS, "-XX:MaxHeapSize={}k".format(heap_kb), *order["arguments"]]
     command = [*wrapper, order["executable"], *options, meta["task_root"], meta["opt"], meta["handler"]]
     try:
@@ -28,4 +28,7 @@ def main(channel, order):
     try:
         os.execve(command[0], command, environ)
     except OSError as error:
+        if wrapper:
+            os.write(2, "{}: {}\n".format(wrapper[0], error.strerror).encode())
+            os._exit(127 if isinstance(error, FileNotFoundError) else 126)  # as a shell would end
         bootstrap.refuse(channel, "fork/exec {}: {}".format(command[0], (error.strerror or "").lower()))

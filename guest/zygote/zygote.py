@@ -3,7 +3,8 @@
     python -I -S zygote.py CONTROL_FD PIDNS_FD KIND
 
 One thread, no event loop: an order is a JSON datagram with three descriptors (pid 1's control socket, the runtime's
-end of the channel, the write end of the log pipe; for a template, where it hears of clones); the answer is the pid of the new pid 1. EOF ends the zygote.
+end of the channel, the write end of the log pipe; for a template also where it hears of clones); the answer is the pid
+of the new pid 1. EOF ends the zygote.
 """
 
 import array
@@ -57,13 +58,12 @@ def preload(kind):
         import lambent_runtime
 
         lambent_runtime.preload()
-    elif kind == "provided":
+    elif kind in ("provided", "java"):
         # In the root of a container image there is nothing of Python: what may be needed is here before.
         import encodings.idna  # noqa: F401
 
         import bootstrap  # noqa: F401
         import extension_spawner  # noqa: F401
-    elif kind == "java":
         import jvm  # noqa: F401
 
 

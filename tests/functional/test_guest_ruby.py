@@ -175,6 +175,18 @@ def test_variables_that_ruby_reads_at_its_start_count(start: Start) -> None:
     assert guest.invoke().value == [True, "-w", False]
 
 
+def test_a_wrapper_executes_the_runtime_and_what_it_changes_counts(start: Start, tmp_path: Path) -> None:
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text('#!/bin/sh\nexport WRAPPED=yes _HANDLER=app.other\nexec "$@"\n')
+    wrapper.chmod(0o755)
+    source = "def other(event:, context:) = [event, ENV['WRAPPED'], ENV.keys.grep(/LAMBENT/)]"
+    assert ready(start(source), exec_wrapper=str(wrapper)).invoke(1).value == [1, "yes", []]
+    missing = start(source)
+    with pytest.raises(Gone):
+        missing.init("app.other", exec_wrapper=str(tmp_path / "nothing"))
+    assert missing.exit_status() == 127
+
+
 def test_a_large_answer_goes_through_whole(start: Start) -> None:
     value = ready(start("def handler(event:, context:) = 'é' * event")).invoke(1_000_000).body
     assert json.loads(value) == "é" * 1_000_000

@@ -113,10 +113,14 @@ def test_a_layers_jars_are_found_and_so_are_aws_interfaces_that_nobody_packed(
     assert function.call([1]).value == [1]
 
 
-def test_the_context_and_the_functions_options_are_as_on_aws(make: Make, runtime: str) -> None:
+def test_the_context_and_the_functions_options_are_as_on_aws(server: Server, make: Make, runtime: str) -> None:
+    """The option comes by JAVA_TOOL_OPTIONS, which an AWS_LAMBDA_EXEC_WRAPPER sets: both count."""
+    layer = zip_of({"wrapper": '#!/bin/sh\nexport JAVA_TOOL_OPTIONS="-Dmine=yes"\nexec "$@"\n'})
+    published = server.client.publish_layer_version(LayerName="wrapper", Content={"ZipFile": layer})
     function = make(
-        "example.App::context", MemorySize=1000, Environment={"Variables": {"JAVA_TOOL_OPTIONS": "-Dmine=yes"}}
-    )
+        "example.App::context", MemorySize=1000, Layers=[published["LayerVersionArn"]],
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}},
+    )  # fmt: skip
     context = b64encode(b'{"custom": {"k": "v"}, "client": {"app_title": "shop"}}').decode()
     answer = function.call(ClientContext=context)
     told = answer.value

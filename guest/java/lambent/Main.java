@@ -18,7 +18,8 @@ public final class Main {
         Channel channel = new Channel();
         System.setIn(new ByteArrayInputStream(new byte[0])); // the channel is nobody else's to read
         Output.install();
-        Handler handler = load(channel, arguments[0], arguments[1], arguments[2]);
+        String named = System.getenv("_HANDLER"); // which a wrapper may have changed
+        Handler handler = load(channel, arguments[0], arguments[1], named == null ? arguments[2] : named);
         channel.send(Channel.READY, Channel.NO_TOKEN, null, Channel.EMPTY);
         while (true) {
             Channel.Frame frame = channel.receive();

@@ -6,7 +6,7 @@ import os
 from . import codec, context, handler, logs, process, snapshot, streaming
 from .channel import END, ERROR, INIT, INIT_ERROR, INVOKE, NO_TOKEN, PROCEED, READY, RESULT, Channel, Closed, Forked
 from .errors import describe
-from .rehearsal import rehearse
+from .rehearsal import rehearse, rehearse_call
 
 INIT_FAILED = "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
@@ -77,6 +77,10 @@ class Environment:
         if self._sink.fd != 1:
             os.close(self._sink.fd)
         self._sink.fd = process.own_log_descriptor()
+
+    def rehearse(self):
+        """Touch what the next steps need, while nobody waits for them."""
+        rehearse_call(self._codec)
 
     def rename(self):
         """Take on of a second spec what is not as before; the function may have changed the rest of its variables."""

@@ -37,6 +37,7 @@ def take(environment, park):
     environment.ready()
     environment.wake(park())
     renew(environment)
+    environment.rehearse()
     environment.rename()
     restored(environment)
 

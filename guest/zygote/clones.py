@@ -111,7 +111,7 @@ def prepare(order, pair, tmp):
     # Nothing else may be mapped, and so what init remembers stays true.
     for name, text in (("setgroups", "deny"), ("uid_map", "{0} {0} 1"), ("gid_map", "{1} {1} 1")):
         write("/proc/self/" + name, text.format(*order["ids"]))
-    pair.send(b"H")  # the kernel tells the agent, with the message, who has sent it
+    husk.tell(pair, b"H")  # the kernel tells the agent, with the message, who has sent it
     husk.wait_for_limits(pair)
     kernel.unshare(kernel.CLONE_NEWCGROUP)  # again, since only now the control groups are this clone's own
     before = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY)

@@ -63,13 +63,18 @@ class Agent:
         began = time.monotonic()
         while self.clients or not self.seen_client:
             for key, _ in self.selector.select(self.nursery.next_timeout() if self.clients else 1.0):
-                key.data()
+                if self.selector.get_map().get(key.fd) is key:  # or an earlier one of this round has closed it
+                    key.data()
             self.nursery.tend()
             if not self.seen_client and time.monotonic() - began > LONELY_S:
                 return
 
     def accept(self) -> None:
-        client, _ = self.listener.accept()
+        try:
+            client, _ = self.listener.accept()
+        except OSError as error:  # it hung up already
+            log.warning("a front end could not connect: %s", error)
+            return
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.clients.add(client)
         self.seen_client = True
@@ -236,12 +241,18 @@ def supervise(work: Callable[[], int]) -> int:
         if child == 0:
             mounts.die_with_parent()
             os._exit(work())
-        signal.signal(signal.SIGTERM, lambda *_, pid=child: os.kill(pid, signal.SIGTERM))
+        signal.signal(signal.SIGTERM, lambda *_, pid=child: end(pid))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
             return os.WEXITSTATUS(status)
         log.error("the agent was killed by signal %d; starting another", os.WTERMSIG(status))
+
+
+def end(pid: int) -> None:
+    """Ask a process to end, which may have ended this instant."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from lambent.privileges import FRONT_END_UID
 
 pytestmark = pytest.mark.root
 MODULES = (files, processes, kernel, network)  # they fill the table, in this order
-LEVELS = ("full", "userns", "userns of an ordinary user", "process")
+LEVELS = ("full", "full, restored by SnapStart", "userns", "userns of an ordinary user", "process")
 SECRET = "canary-of-the-host"
 APP = "from escapes import files, processes, kernel, network\nfrom escapes.harness import handler\n"
 HARMLESS = {
@@ -48,7 +48,7 @@ class Reports(dict[str, Report]):
         self.paths = paths
 
     def __missing__(self, level: str) -> Report:
-        if level == "full":
+        if level.startswith("full"):
             self[level] = report(self.server, level)
         elif level.endswith("user"):
             self[level] = self.of_an_ordinary_user()
@@ -77,7 +77,8 @@ class Reports(dict[str, Report]):
 def report(server: Server, level: str) -> Report:
     """Deploy the attempts and run them once; afterwards the server must be as well as before."""
     other = server.deploy("def handler(event, context): return event")
-    function = Function(server, deploy_attempts(server))
+    restored = level.endswith("SnapStart")
+    function = Function(server, deploy_attempts(server, "PublishedVersions" if restored else "None"))
     place = Path(tempfile.mkdtemp(prefix="lambent-canary-", dir="/tmp"))
     place.chmod(0o755)
     with socket.socket(socket.AF_UNIX) as abstract, socket.socket() as listener:
@@ -85,7 +86,7 @@ def report(server: Server, level: str) -> Report:
             host = facts(server, level, place, abstract, listener)
             # What an isolation is known not to stop is not even tried: it would only harm this machine.
             host["skip"] = [sentence for sentence, each in harness.TABLE.items() if level in each.beyond]
-            answer = function.call(host)
+            answer = function.call(host, Qualifier=published(function) if restored else "$LATEST")
         finally:
             shutil.rmtree(place)
             ctypes.CDLL(None).shmctl(ctypes.c_int(host.pop("segment")), 0, None)
@@ -135,7 +136,17 @@ def host_addresses() -> list[str]:
     return sorted(address for address in found if not address.startswith("127."))
 
 
-def deploy_attempts(server: Server) -> str:
+def published(function: Function) -> str:
+    """A version that SnapStart has initialised."""
+    client = function.server.client
+    version: str = client.publish_version(FunctionName=function.name)["Version"]
+    client.get_waiter("published_version_active").wait(
+        FunctionName=function.name, Qualifier=version, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    return version
+
+
+def deploy_attempts(server: Server, snap_start: str) -> str:
     """The attempts as a zip with, among them, a file that would be setuid root."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -147,6 +158,7 @@ def deploy_attempts(server: Server) -> str:
     server.client.create_function(
         FunctionName=name, Role=ROLE, Runtime=server.runtime, Handler="app.handler", Timeout=120, MemorySize=1769,
         Code={"ZipFile": buffer.getvalue()}, Environment={"Variables": {"OWN": "variable"}},
+        SnapStart={"ApplyOn": snap_start},
     )  # fmt: skip
     server.wait_until_active(name)
     return name

@@ -35,7 +35,7 @@ def own_addresses():
         return [sock.getsockname()[0]]
 
 
-def neighbours(address, count=16):
+def neighbours(address, count):
     number = struct.unpack(">I", socket.inet_aton(address))[0]
     wanted = [number + step for step in range(-count, count + 1) if step]
     return [socket.inet_ntoa(struct.pack(">I", each & 0xFFFFFFFF)) for each in wanted]
@@ -73,13 +73,13 @@ def _(host):
 
 @attempt("reach a port of the host's loopback through its own gateway", *CLOSED, beyond=WEAK)
 def _(host):
-    near = [each for address in own_addresses() for each in neighbours(address, 4)]
+    near = [each for address in own_addresses() for each in neighbours(address, 2)]
     return reached([(address, host["port"]) for address in near], 0.2)
 
 
 @attempt("reach the Runtime API of other environments", *CLOSED, beyond=WEAK)
 def _(host):
-    near = [each for address in own_addresses() for each in neighbours(address)]
+    near = [each for address in own_addresses() for each in neighbours(address, 6)]
     return reached([(address, 9001) for address in near], 0.1)
 
 

@@ -126,6 +126,8 @@ def load(rules: Rules) -> None:
     for words in judging(rules):
         _run("iptables", "-w", "-t", "raw", "-A", judge, *words)
     _hook(hooks(rules, judge))
+    if _path("ip6tables"):  # sandboxes have no IPv6 address; whoever gave himself one would not get far
+        _run("ip6tables", "-w", "-t", "raw", "-I", "PREROUTING", "-i", f"lb{rules.mark}-+", "-j", "DROP")
 
 
 def remove(rules: Rules) -> None:
@@ -139,12 +141,10 @@ def sweep(instance: str, mark: str) -> None:
         name = line.rpartition(" ")[2]
         if name.startswith(f"{TABLE}{instance}_") or (name.startswith(TABLE) and name.endswith(f"_{mark}")):
             _try("nft", "delete", "table", "inet", name)
-    if not _path("iptables"):
-        return
-    for table in ("raw", "filter", "nat"):
-        for line in _try("iptables", "-w", "-t", table, "-S").splitlines():
+    for name, table in (("iptables", "raw"), ("iptables", "filter"), ("iptables", "nat"), ("ip6tables", "raw")):
+        for line in _try(name, "-w", "-t", table, "-S").splitlines():
             if line.startswith("-A ") and f" lb{mark}-+ " in line:
-                _try("iptables", "-w", "-t", table, "-D", *line.split()[1:])
+                _try(name, "-w", "-t", table, "-D", *line.split()[1:])
     _try("iptables", "-w", "-t", "raw", "-F", _chain(mark))
     _try("iptables", "-w", "-t", "raw", "-X", _chain(mark))
 

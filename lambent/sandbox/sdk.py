@@ -90,7 +90,7 @@ def _take(name: str, into: Path) -> None:
     if spec is None or spec.origin is None:
         return  # boto3 will say what it misses
     source = Path(spec.origin)
-    if spec.submodule_search_locations is None:
+    if source.name != "__init__.py":
         _link(str(source), str(into / source.name))
     else:
         ignored = shutil.ignore_patterns("__pycache__")

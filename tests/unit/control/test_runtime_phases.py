@@ -17,7 +17,7 @@ BLOCKED = (
     "The runtime parameter of {} is no longer supported for creating or updating AWS Lambda functions. "
     "We recommend you use a supported runtime while creating or updating functions."
 )
-RUNTIMES = ("python3.10", "python3.12", "nodejs22.x", "java17", "ruby3.2", "provided.al2")
+RUNTIMES = ("python3.12", "nodejs22.x", "provided.al2")
 DAY = datetime.timedelta(days=1)
 
 

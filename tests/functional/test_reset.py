@@ -241,6 +241,28 @@ def test_when_the_agent_dies_nothing_is_kept_of_what_was_frozen_or_waiting_for_i
 
 
 @pytest.mark.root
+def test_when_the_agent_dies_in_the_middle_of_a_reset_the_call_is_served_by_the_next_one(own: Server) -> None:
+    function = own.deploy("""
+        import os, time
+        print("at init", flush=True)
+        time.sleep(1.0)
+        def handler(event, context):
+            open("/tmp/mine", "w").close()
+            if event:
+                os._exit(1)
+            return len(os.listdir("/tmp"))
+    """)
+    assert function.call(True).error_type == "Runtime.ExitError"
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(function.call, False)
+        wait_until(lambda: function.logs().count("at init") == 2)
+        os.kill(own.status()["agent_pid"], signal.SIGKILL)
+        answer = call.result()
+    assert answer.value == 1
+    assert "Init Duration" in answer.log, "what it was to take over has gone: it is a new environment"
+
+
+@pytest.mark.root
 def test_a_frozen_environment_can_be_killed_and_its_function_goes_on(own: Server) -> None:
     function = own.deploy(KEEPER)
     victim = function.call({"leave": "mine"}).value

@@ -114,6 +114,12 @@ class AgentClient:
         """Nobody will inherit the /tmp of this ended sandbox."""
         self._send(protocol.Forget(husk))
 
+    def give_back(self, given: Given) -> None:
+        """It is of no use after all: what came of the assignment is closed and stopped."""
+        for fd in given.fds.values():
+            os.close(fd)
+        self.stop(given.assigned.husk)
+
     def close(self) -> None:
         self._lose()
 

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import socket
+import threading
 from collections.abc import Callable
 
 from lambent.sandbox import netlink
@@ -21,7 +22,7 @@ def _enter(fd: int) -> None:
 def connect(pid: int | None, port: int) -> socket.socket:
     """A socket that is connecting to 127.0.0.1:`port` in the network of process `pid`; None: in our own.
 
-    Only the calling thread visits the other network, for as long as it takes to make the socket. Raises OSError.
+    Raises OSError.
     """
     if pid is None:
         return _connecting(port)
@@ -39,19 +40,27 @@ def listen(pid: int, port: int) -> socket.socket:
 
 
 def _inside(pid: int, make: Callable[[], socket.socket]) -> socket.socket:
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        there = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    """What `make` makes in that network. A thread goes there, and ends there: an agent without root may enter the
+    networks of its sandboxes, but not return to the machine's."""
+    made: list[socket.socket | BaseException] = []
+
+    def visit() -> None:
         try:
-            _enter(there)
-        finally:
-            os.close(there)
-        try:
-            return make()
-        finally:
-            _enter(home)
-    finally:
-        os.close(home)
+            there = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _enter(there)
+            finally:
+                os.close(there)
+            made.append(make())
+        except BaseException as error:
+            made.append(error)
+
+    visitor = threading.Thread(target=visit, name="visit-network")
+    visitor.start()
+    visitor.join()
+    if isinstance(made[0], BaseException):
+        raise made[0]
+    return made[0]
 
 
 def _connecting(port: int) -> socket.socket:

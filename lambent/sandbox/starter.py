@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from lambent.clock import Clock
-from lambent.errors import AgentGone, SandboxError
+from lambent.errors import AgentGone, SandboxError, SnapshotFailed
 from lambent.model import Version
 from lambent.observe import report
 from lambent.observe.logbook import Logbook, LogStream
@@ -121,6 +121,10 @@ class Starter:
         code, image = self._code(agent, version)
         process = image_process.of(self.images, version)
         extensions = process.extensions if process else extension_files.find(layers)
+        if part.makes_snapshot and extensions:
+            raise SnapshotFailed(
+                "SnapStart with external extensions is not built yet: remove the layers that have one."
+            )
         given = await agent.assign(
             lambda ask: Assign(
                 ask, version.husk_runtime, code, layers, version.memory_mb, version.tmp_mb, inherit=inherit,
@@ -132,6 +136,10 @@ class Starter:
         )  # fmt: skip
         stream = self._stream(version, estate.log_stream if estate else "")
         spec = self._spec(version, stream.name, given, extensions)
+        if part.makes_snapshot and spec.exec_wrapper:
+            ending.nobody_cares()
+            agent.give_back(given)
+            raise SnapshotFailed("SnapStart with AWS_LAMBDA_EXEC_WRAPPER is not built yet: take the variable away.")
         if part.makes_snapshot:
             spec = msgspec.structs.replace(spec, environ=ONE_THREAD | spec.environ)
         began = self.clock.monotonic()

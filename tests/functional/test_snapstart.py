@@ -112,7 +112,7 @@ def _possible_here(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="module")
 def snap(server: Server) -> Iterator[Snap]:
     """One version that the tests of this file share."""
-    made = Snap(server, "snapped")
+    made = Snap(server, "snapped", Environment={"Variables": {"MINE": "yes"}})
     assert made.shown()["State"] == "Active"
     yield made
     made.delete()
@@ -152,6 +152,14 @@ def test_the_environment_says_snap_start_and_keeps_what_init_has_set(snap):
     assert snap.ask("answer = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']") == "snap-start"
     assert snap.ask("answer = os.environ['SET_BY_INIT']") == "yes"
     assert snap.ask("answer = context.log_stream_name == os.environ['AWS_LAMBDA_LOG_STREAM_NAME']") is True
+
+
+def test_environment_variables_are_there_at_init_and_after_the_restore(snap):
+    assert snap.ask("answer = [environ_at_init['MINE'], os.environ['MINE']]") == ["yes", "yes"]
+    assert snap.ask("answer = [environ_at_init.get('OPENBLAS_NUM_THREADS'), os.environ.get('OMP_NUM_THREADS')]") == [
+        "1",
+        None,
+    ]
 
 
 def test_latest_runs_on_demand_and_no_hook_is_called(snap):
@@ -312,13 +320,15 @@ def test_a_clone_has_memory_of_its_own_and_dies_at_its_limit_alone(snap):
             "import subprocess\nP = subprocess.Popen(['/bin/sleep', '1000'])\ndef handler(e, c): pass\n",
             "process sleep",
         ),
+        ("def handler(e, c): pass\n", "AWS_LAMBDA_EXEC_WRAPPER"),
     ],
 )
 def test_a_version_that_cannot_be_initialised_or_copied_is_failed(publish, source, reason):
-    snap = publish(source)
+    wrapped = {"Environment": {"Variables": {reason: "/opt/wrapper"}}} if reason.startswith("AWS_") else {}
+    snap = publish(source, **wrapped)
     shown = snap.shown()
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "FunctionError")
-    assert shown["StateReason"].startswith("An error occurred during function initialization.")
+    assert wrapped or shown["StateReason"].startswith("An error occurred during function initialization.")
     assert reason in shown["StateReason"]
     with pytest.raises(ClientError) as caught:
         snap.call("answer = 1")

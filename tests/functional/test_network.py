@@ -232,6 +232,30 @@ def test_forged_source_addresses_do_not_leave_the_sandbox(near: Server, host: Ou
     assert not {3000, 3001, 3002} & set(host.ports())
 
 
+# -- clones, whose cables the agent lays
+
+
+@pytest.mark.parametrize(("config", "reached"), [({}, True), ({"VpcConfig": VPC}, False)])
+def test_clones_of_a_snapshot_have_the_network_of_their_function(
+    near: Server, host: Outside, config: dict[str, Any], reached: bool
+) -> None:
+    if int(near.runtime.rpartition(".")[2]) < 12:
+        pytest.skip("SnapStart needs Python 3.12")
+    function = near.deploy(PROBE, SnapStart={"ApplyOn": "PublishedVersions"}, **config)
+    version = near.client.publish_version(FunctionName=function.name)["Version"]
+    near.client.get_waiter("published_version_active").wait(FunctionName=function.name, Qualifier=version)
+    code = """if True:
+        import os, socket
+        door = socket.create_connection(("127.0.0.1", 4566), 20)
+        door.sendall(b"GET /2015-03-31/functions HTTP/1.0\\r\\n\\r\\n")
+        kind = os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
+        answer = reach(given["address"], given["seconds"]), kind, door.recv(100).decode().split()[1]
+    """
+    event = {"code": code, "given": {"address": [host.address, PORT], "seconds": 20 if reached else SHORT_S}}
+    answer = function.call(event, Qualifier=version)
+    assert answer.value == [host.here if reached else "TimeoutError", "snap-start", "200"]
+
+
 # -- in a VPC
 
 

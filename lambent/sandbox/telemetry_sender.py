@@ -61,7 +61,11 @@ class Sender:
             self.close()
         if self._streams is None:
             sock = await self._connect(self._to.port)
-            self._streams = await asyncio.open_connection(sock=sock)
+            try:
+                self._streams = await asyncio.open_connection(sock=sock)
+            except BaseException:
+                sock.close()
+                raise
         return self._streams
 
     async def _write(self, batch: Batch) -> None:

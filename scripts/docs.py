@@ -32,7 +32,7 @@ def settings_page() -> str:
 
 
 def _setting(row: Setting) -> str:
-    default = {"": "empty", False: "false", True: "true"}.get(row.default, row.default)
+    default = str(row.default).lower() if isinstance(row.default, bool) else row.default or str(row.default) or "empty"
     flag = f"--{row.name.replace('_', '-')}"
     return f"| `{row.name}` | {default} | {row.help} | `{flag}` | `LAMBENT_{row.name.upper()}` |"
 

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 
+import extension_spawner  # noqa: F401 - a clone starts extensions when this directory is not on the path any more
 import husk
 import kernel
 import trees

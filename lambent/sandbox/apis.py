@@ -63,6 +63,15 @@ class Apis:
             events.init_start(at, self.version, self.init, stream, report.runtime_version(self.version))
         )
 
+    def restore_began(self, at: float, stream: str) -> None:
+        """The same of a clone (SnapStart), whose extensions are started with it."""
+        self.telemetry.emit(events.restore_start(at, self.version, stream, report.runtime_version(self.version)))
+
+    def restore_ended(self, error_type: str | None, duration_ms: float) -> None:
+        at = self._clock.epoch()
+        done = events.restore_runtime_done(at, error_type)
+        self._tell_done(at, done, events.restore_report(at, error_type, duration_ms))
+
     async def wait_until_ready(self) -> None:
         """The runtime is ready: nobody may register any more, and all who did have to ask for an event.
 
@@ -74,12 +83,16 @@ class Apis:
     def init_ended(self, error_type: str | None, duration_ms: float) -> None:
         """Tell how init went, and of each extension where it stands; subscriptions end here."""
         at = self._clock.epoch()
-        self.telemetry.emit(events.init_runtime_done(at, self.init, error_type))
+        done = events.init_runtime_done(at, self.init, error_type)
+        self._tell_done(at, done, events.init_report(at, self.init, error_type, duration_ms))
+
+    def _tell_done(self, at: float, done: Event, summary: Event) -> None:
+        self.telemetry.emit(done)
         for each in self.extensions.members:
             event = events.extension(at, each.name, each.state, each.events, each.error_type)
             self._log(event)
             self.telemetry.emit(event)
-        self.telemetry.emit(events.init_report(at, self.init, error_type, duration_ms))
+        self.telemetry.emit(summary)
         self.extensions.open = False
         self.telemetry.close_subscriptions()
 

@@ -140,11 +140,15 @@ class Sandbox:
         told = clock.monotonic()
         if self._speaks:
             self._tap.add(report.restore_start(version, clock.epoch()))
+        if self.apis is not None:
+            self.apis.restore_began(clock.epoch(), self.log_stream)
         self.init_trouble, error_type = await self._try_init(spec, limit_s)
         self.init_over = True
         now = clock.monotonic()
         took_ms = (now - began) * 1000
         self.restored = took_ms, math.ceil((now - told) * 1000)
+        if self.apis is not None:
+            self.apis.restore_ended(error_type or ("Sandbox.Timedout" if self.init_trouble else None), took_ms)
         status = "timeout" if self.init_trouble == "timeout" else "error" if error_type else "success"
         if self._speaks or status != "success":
             self._tap.finish()

@@ -121,10 +121,8 @@ class Starter:
         code, image = self._code(agent, version)
         process = image_process.of(self.images, version)
         extensions = process.extensions if process else extension_files.find(layers)
-        if part.makes_snapshot and extensions:
-            raise SnapshotFailed(
-                "SnapStart with external extensions is not built yet: remove the layers that have one."
-            )
+        if part.makes_snapshot:
+            extensions = ()  # they are processes of their own: each clone starts them
         given = await agent.assign(
             lambda ask: Assign(
                 ask, version.husk_runtime, code, layers, version.memory_mb, version.tmp_mb, inherit=inherit,

@@ -77,6 +77,24 @@ def init_start(at: float, version: Version, init: Init, stream: str, runtime: tu
     return platform(at, "initStart", record)
 
 
+def restore_start(at: float, version: Version, stream: str, runtime: tuple[str, str]) -> Event:
+    """A clone of a version with SnapStart begins."""
+    record: Record = {
+        "runtimeVersion": runtime[0], "runtimeVersionArn": runtime[1], "functionName": version.name,
+        "functionVersion": version.version, "instanceId": stream, "instanceMaxMemory": version.memory_mb * 1024 * 1024,
+    }  # fmt: skip
+    return platform(at, "restoreStart", record)
+
+
+def restore_runtime_done(at: float, error_type: str | None) -> Event:
+    return platform(at, "restoreRuntimeDone", {"status": _status(error_type), "errorType": error_type})
+
+
+def restore_report(at: float, error_type: str | None, duration_ms: float) -> Event:
+    record = {"status": _status(error_type), "errorType": error_type, "metrics": {"durationMs": round(duration_ms, 3)}}
+    return platform(at, "restoreReport", record)
+
+
 def init_runtime_done(at: float, init: Init, error_type: str | None) -> Event:
     record = {
         "initializationType": init.kind, "phase": init.phase, "status": _status(error_type), "errorType": error_type,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from extension_samples import EXTENSION
 from real_server import ROLE, Answer, Function, Server, wait_until, zip_of
 
 ON = {"ApplyOn": "PublishedVersions"}
@@ -347,6 +348,19 @@ def test_a_hook_that_fails_after_the_restore_is_told_as_snapstart_exception(publ
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     lines = wait_until(lambda: _with(Function(snap.server, snap.name).logs(), "Runtime.AfterRestoreError"))
     assert [line for line in lines if "[ERROR] ValueError: stale" in line]
+
+
+def test_each_clone_has_its_extensions_started_with_it(server, publish):
+    layer = server.client.publish_layer_version(
+        LayerName="snapped-extension", Content={"ZipFile": zip_of({"extensions/watcher": EXTENSION})}
+    )
+    snap = publish(
+        "def handler(e, c): return {'by': c.log_stream_name, 'answer': 1}\n", Layers=[layer["LayerVersionArn"]]
+    )
+    assert snap.shown()["State"] == "Active"
+    assert snap.call("").value["answer"] == 1
+    lines = wait_until(lambda: _with(Function(server, snap.name).logs(), "EXTENSION\tName: watcher"))
+    assert [line for line in lines if line.startswith("RESTORE_REPORT")]
 
 
 def test_a_deleted_version_takes_its_template_with_it(server, publish):

@@ -84,7 +84,7 @@ class Environment:
 
     def rename(self):
         """Take on of a second spec what is not as before; the function may have changed the rest of its variables."""
-        spec = receive_spec(self._channel)
+        spec = self.prepare(receive_spec(self._channel))
         before, self._given = self._given, spec["environ"]
         os.environ.update(item for item in self._given.items() if before.get(item[0]) != item[1])
         for name in before.keys() - self._given.keys():

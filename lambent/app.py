@@ -40,6 +40,7 @@ from lambent.observe.logbook import Logbook
 from lambent.observe.records import Records
 from lambent.sandbox.agent_client import AgentClient
 from lambent.sandbox.agent_process import AgentProcess
+from lambent.sandbox.confinement import confine
 from lambent.sandbox.keeper import Keeper
 from lambent.sandbox.starter import Starter
 from lambent.sandbox.surroundings import Surroundings
@@ -305,6 +306,7 @@ def run(settings: Settings) -> int:
         process.start()
         if os.geteuid() == 0:
             privileges.give_up(data, settings.port)
+            confine()
         return uvloop.run(_serve(settings, process))
     except LambentError as error:
         print(f"lambent: {error.message}", file=sys.stderr)

@@ -60,6 +60,9 @@ def test_only_the_agent_can_read_the_key(serve: Serve) -> None:
     front_end = Path(f"/proc/{server.process.pid}/root")
     assert (front_end / str(server.data)[1:] / "lambent.db").exists()
     assert os.listdir(front_end / str(server.data)[1:] / "keys") == [], "for it there is no such file"
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    assert "Seccomp:\t2\n" in status, "nor may it open files by their inode numbers, which needs no name"
+    assert "NoNewPrivs:\t1\n" in status
 
 
 def test_without_the_key_variables_are_denied_in_awss_words_and_may_be_set_again(serve: Serve) -> None:

@@ -83,6 +83,7 @@ class ApiServer:
         self._server: asyncio.Server | None = None
         self._opening: asyncio.Task[None] | None = None
         self._connections: set[ApiConnection] = set()
+        self._others: set[asyncio.BaseTransport] = set()  # connections that have not said what they are, or are no HTTP
         self._lost_listeners: list[Callable[[ApiConnection], None]] = []
         self._watched = self._serving = False
         self.closed = False
@@ -117,6 +118,8 @@ class ApiServer:
         self._listener.close()
         for connection in list(self._connections):
             connection.close()
+        for transport in list(self._others):
+            transport.close()
 
     # -- details
 
@@ -138,7 +141,7 @@ class ApiServer:
         return self._welcome() if self.raw is None else _Doorman(self)
 
     def _welcome(self) -> ApiConnection:
-        welcome = len(self._connections) < MOST_CONNECTIONS and not self.closed
+        welcome = self.has_room()
         connection = ApiConnection(self.router.serve, self._lost, MOST_RESPONSE_BYTES, welcome)
         connection.opened = self.router.opened
         self._connections.add(connection)
@@ -149,9 +152,25 @@ class ApiServer:
         for listener in self._lost_listeners:
             listener(connection)
 
-    def guide(self, first: bytes) -> asyncio.Protocol:
+    def has_room(self) -> bool:
+        return len(self._connections) + len(self._others) < MOST_CONNECTIONS and not self.closed
+
+    def guide(self, first: bytes, transport: asyncio.BaseTransport) -> asyncio.Protocol:
         """The protocol for a connection that begins with `first`."""
-        return (self.raw(first) if self.raw is not None else None) or self._welcome()
+        reader = self.raw(first) if self.raw is not None else None
+        if reader is not None:
+            return _Counted(reader, lambda: self._others.discard(transport))
+        self._others.discard(transport)
+        return self._welcome()
+
+    def came(self, transport: asyncio.BaseTransport) -> None:
+        if self.has_room():
+            self._others.add(transport)
+        else:
+            transport.close()
+
+    def went(self, transport: asyncio.BaseTransport) -> None:
+        self._others.discard(transport)
 
 
 class _Doorman(asyncio.Protocol):
@@ -163,14 +182,30 @@ class _Doorman(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # uvloop's are not of that class
-        if self._server.closed:
-            transport.close()
+        self._server.came(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.went(self._transport)
 
     def data_received(self, data: bytes) -> None:
-        protocol = self._server.guide(data)
+        protocol = self._server.guide(data, self._transport)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         protocol.data_received(data)
+
+
+class _Counted(asyncio.Protocol):
+    """Another protocol, whose end is told."""
+
+    def __init__(self, inner: asyncio.Protocol, ended: Callable[[], None]) -> None:
+        self._inner = inner
+        self._ended = ended
+        self.connection_made = inner.connection_made  # type: ignore[method-assign]
+        self.data_received = inner.data_received  # type: ignore[method-assign]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._ended()
+        self._inner.connection_lost(error)
 
 
 def refuse(connection: ApiConnection, status: int, message: str, kind: str) -> None:

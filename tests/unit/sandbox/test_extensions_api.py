@@ -12,7 +12,7 @@ from sandbox_samples import invocation, version
 
 from lambent.clock import FixedClock
 from lambent.model import Outcome
-from lambent.sandbox.api_router import ApiServer
+from lambent.sandbox.api_router import MOST_CONNECTIONS, ApiServer
 from lambent.sandbox.apis import Apis
 from lambent.sandbox.extension_states import Fatal
 from lambent.sandbox.extensions import ExtensionFailed
@@ -245,6 +245,19 @@ async def test_news_of_processes_and_output_come_through_the_same_port(make):
     assert stage.fatal == [Fatal("Extension.Crash", "exit status 1")]
     with pytest.raises(ExtensionFailed):
         await stage.extensions.registered()
+
+
+async def test_connections_that_say_nothing_are_few_and_leave_room_when_they_go(make):
+    stage = await make("watcher")
+    silent = [await asyncio.open_connection("127.0.0.1", stage.port) for _ in range(MOST_CONNECTIONS)]
+    await stage.until(lambda: not stage.server.has_room())
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+    assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
+    for _, each in [*silent, (reader, writer)]:
+        each.close()
+        await each.wait_closed()
+    await stage.until(stage.server.has_room)
+    await stage.register("watcher")
 
 
 async def test_a_launch_that_failed_is_told_in_the_log(make):

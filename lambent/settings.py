@@ -186,7 +186,7 @@ def _check_network(settings: Settings) -> None:
             network = ipaddress.IPv4Network(text)
         except ValueError as error:
             raise SettingError(f"{name} must be IPv4 like 10.9.0.0/16; found {text!r}: {error}") from error
-        if name == "network_range" and not (8 <= network.prefixlen <= 28 and network.is_private):
+        if name == "network_range" and (not 8 <= network.prefixlen <= 28 or network.is_global):
             raise SettingError(f"network_range must be private, of 16 addresses or more; found {text!r}")
     for subnet in names_in(settings.vpc_routed_subnets):
         if not re.fullmatch("subnet-[0-9a-z]+", subnet):

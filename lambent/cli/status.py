@@ -32,6 +32,7 @@ def describe(found: dict[str, Any]) -> str:
             ("lambent", f"{found.get('version', '?')} at {found.get('endpoint', '?')}"),
             ("process", f"{found.get('pid', '?')}, up for {span(found.get('uptime_s', 0))}"),
             ("isolation", _isolation(isolation)),
+            ("network", isolation.get("network") or "own loopback only"),
             ("runtimes", " ".join(runtimes) or "none found"),
             ("functions", str(found.get("functions", 0))),
             ("sandboxes", ", ".join(f"{_total(sandboxes.get(kind, 0))} {kind}" for kind in ("busy", "idle", "husks"))),

@@ -6,18 +6,20 @@ Nothing is made before a function connects: until then a door is a descriptor th
 import asyncio
 import contextlib
 import logging
-import resource
 import socket
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from lambent.clock import Clock, RealClock
 from lambent.edge.http_connection import HttpConnection
-from lambent.edge.http_limits import HttpLimits, connection_cap
+from lambent.edge.http_limits import HttpLimits
 from lambent.edge.http_state import Handler, ListenerState
 from lambent.wire.http import Request, Response
 
 log = logging.getLogger("lambent")
 
+MOST = 128  # connections of one sandbox: no function may use up the descriptors of all
 _AT_ONCE = 16  # connections taken in a row before the loop turns to others
 _TICK_S = 1.0
 _PRIVATE = "/_lambent/"
@@ -36,60 +38,79 @@ def public(handler: Handler) -> Handler:
     return answer
 
 
+class Door:
+    """One listening socket. `state` is of its connections, from the first one on."""
+
+    __slots__ = ("listener", "state")
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.state: ListenerState | None = None
+
+
 class Doors:
-    """All doors, with one set of limits. `_open` changes on the event loop only."""
+    """All doors of one server. State changes on the event loop only; `_used` are those with connections."""
 
     def __init__(self, handler: Handler, limits: HttpLimits | None = None, clock: Clock | None = None) -> None:
-        limits = limits or HttpLimits()
-        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        cap = connection_cap(limits, descriptors)
-        self._state = ListenerState(public(handler), limits, clock or RealClock(), cap=cap)
-        self._open: set[socket.socket] = set()
+        self._handler = public(handler)
+        self._limits = replace(limits or HttpLimits(), connections=MOST)
+        self._clock = clock or RealClock()
+        self._open: set[Door] = set()
+        self._used: set[ListenerState] = set()
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
-        return f"<Doors open={len(self._open)} connections={len(self._state.connections)}>"
+        return f"<Doors open={len(self._open)} used={len(self._used)}>"
 
     def open(self, listener: socket.socket) -> Callable[[], None]:
-        """Answer what comes in at `listener`. The result closes it."""
+        """Answer what comes in at `listener`, which is the door's from now on. The result closes it."""
         listener.setblocking(False)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(listener.fileno(), self._accept, loop, listener)
-        self._open.add(listener)
-        return lambda: self._shut(loop, listener)
+        loop, door = asyncio.get_running_loop(), Door(listener)
+        loop.add_reader(listener.fileno(), self._accept, loop, door)
+        self._open.add(door)
+        return lambda: self._shut(loop, door)
 
     def close(self) -> None:
         """Shut all doors and break off what is under way."""
-        for listener in tuple(self._open):
-            self._shut(asyncio.get_running_loop(), listener)
-        for connection in tuple(self._state.connections):
-            connection.abort()
-        for task in (*self._state.running, *self._tasks):
+        for door in tuple(self._open):
+            self._shut(asyncio.get_running_loop(), door)
+        for state in self._used:
+            for connection in tuple(state.connections):
+                connection.abort()
+        running = [task for state in self._used for task in state.running]
+        for task in (*running, *self._tasks):
             task.cancel()
         if self._timer is not None:
             self._timer.cancel()
 
-    def _shut(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
-        if listener in self._open:
-            self._open.discard(listener)
-            loop.remove_reader(listener.fileno())
-            listener.close()
+    def _shut(self, loop: asyncio.AbstractEventLoop, door: Door) -> None:
+        if door in self._open:
+            self._open.discard(door)
+            loop.remove_reader(door.listener.fileno())
+            door.listener.close()
 
-    def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+    def _accept(self, loop: asyncio.AbstractEventLoop, door: Door) -> None:
         for _ in range(_AT_ONCE):
             try:
-                sock, _ = listener.accept()
+                sock, _ = door.listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
                 log.warning("a function's connection cannot be taken: %s", error)
                 return
-            task = loop.create_task(loop.connect_accepted_socket(lambda: HttpConnection(self._state), sock))
-            self._tasks.add(task)
-            task.add_done_callback(self._taken)
-            if self._timer is None:
-                self._tick()
+            self._take(loop, door, sock)
+
+    def _take(self, loop: asyncio.AbstractEventLoop, door: Door, sock: socket.socket) -> None:
+        state = door.state
+        if state is None:
+            state = door.state = ListenerState(self._handler, self._limits, self._clock, cap=MOST)
+        self._used.add(state)
+        task = loop.create_task(loop.connect_accepted_socket(lambda: HttpConnection(state), sock))
+        self._tasks.add(task)
+        task.add_done_callback(self._taken)
+        if self._timer is None:
+            self._tick()
 
     def _taken(self, task: "asyncio.Task[object]") -> None:
         self._tasks.discard(task)
@@ -99,7 +120,9 @@ class Doors:
 
     def _tick(self) -> None:
         """Time passes for connections only while there are some."""
-        self._state.tick()
+        for state in tuple(self._used):
+            state.tick()
+            if not state.connections and not state.running and not self._tasks:
+                self._used.discard(state)
         loop = asyncio.get_running_loop()
-        some = self._state.connections or self._tasks
-        self._timer = loop.call_later(_TICK_S, self._tick) if some else None
+        self._timer = loop.call_later(_TICK_S, self._tick) if self._used else None

@@ -23,6 +23,7 @@ from lambent.sandbox.brake import Brake
 from lambent.sandbox.channel import ChannelLink
 from lambent.sandbox.counters import Counters
 from lambent.sandbox.custom import CustomLink
+from lambent.sandbox.image_process import ImageProcess
 from lambent.sandbox.link import InitSpec, RuntimeLink
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Assign, Ended, Exited
@@ -133,7 +134,7 @@ class Starter:
             ending.hear,
         )  # fmt: skip
         stream = self._stream(version, estate.log_stream if estate else "")
-        spec = self._spec(version, stream.name, given, extensions)
+        spec = self._spec(version, stream.name, given, extensions, process)
         if part.makes_snapshot and spec.exec_wrapper:
             ending.nobody_cares()
             agent.give_back(given)
@@ -230,10 +231,11 @@ class Starter:
         name = name or f"{day}/[{version.version}]{secrets.token_hex(16)}"
         return LogStream(version.account, version.region, version.name, name)
 
-    def _spec(self, version: Version, log_stream: str, given: Given, extensions: tuple[str, ...]) -> InitSpec:
+    def _spec(
+        self, version: Version, log_stream: str, given: Given, extensions: tuple[str, ...], image: ImageProcess | None
+    ) -> InitSpec:
         keys = Credentials(version.account, secrets.token_urlsafe(30), secrets.token_urlsafe(60))
         version = msgspec.structs.replace(version, environment=given.assigned.environment)
-        image = image_process.of(self.images, version)
         if image is None:
             kind = report.initialization(version)
             environ = environment(version, log_stream, keys, initialization_type=kind)

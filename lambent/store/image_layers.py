@@ -95,7 +95,7 @@ def unpack(blob: Path, diff_id: str, into: Path, most: int) -> Unpacked:
         stream = _Hashed(_inflated(file), most + OVERHEAD_BYTES)
         try:
             with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", tarinfo=_Member) as archive:
-                unpacked = _unpack(archive, into, most)
+                unpacked = _unpack(archive, str(into), most)
             stream.drain()
         except _BROKEN as error:
             raise ImageRefused(f"a layer cannot be read: {error}") from error
@@ -116,7 +116,7 @@ def _inflated(file: IO[bytes]) -> _Readable:
     return gzip.GzipFile(fileobj=file) if magic.startswith(_GZIP) else file
 
 
-def _unpack(archive: tarfile.TarFile, into: Path, most: int) -> Unpacked:
+def _unpack(archive: tarfile.TarFile, into: str, most: int) -> Unpacked:
     entries: list[Entry] = []
     size = files = 0
     for member in archive:
@@ -158,17 +158,17 @@ def path_of(name: str) -> tuple[str, ...]:
     return parts
 
 
-def content(into: Path, number: int) -> Path:
+def content(into: str, number: int) -> str:
     """Where the contents with this number are."""
-    return into / f"{number // SHARD}" / f"{number % SHARD}"
+    return f"{into}/{number // SHARD}/{number % SHARD}"
 
 
-def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, most: int) -> int:
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, most: int) -> int:
     """Write one file, readable by all: sandboxes run as other users. No set-id bits; times are kept."""
     source = archive.extractfile(member)
     assert source is not None
-    if path.name == "0":
-        path.parent.mkdir(mode=0o755)
+    if path.endswith("/0"):
+        os.mkdir(os.path.dirname(path), 0o755)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     size = 0
     with os.fdopen(fd, "wb") as file:

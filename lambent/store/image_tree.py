@@ -52,7 +52,7 @@ class Tree:
         self.root = Directory()
         self._nodes = 0
 
-    def apply(self, entries: Sequence[Entry], contents: Path) -> None:
+    def apply(self, entries: Sequence[Entry], contents: str) -> None:
         """Put one layer on top of what is there. Raises ImageRefused.
 
         Whiteouts first: they hide what lower layers have, never what their own layer has.
@@ -88,7 +88,7 @@ class Tree:
         elif not path[-1].startswith(_WHITEOUT * 2):  # others of that form are the bookkeeping of old drivers
             parent.pop(path[-1].removeprefix(_WHITEOUT), None)
 
-    def _put(self, entry: Entry, contents: Path) -> None:
+    def _put(self, entry: Entry, contents: str) -> None:
         parent = self._directory(entry.path[:-1], make=True)
         if parent is None:
             raise ImageRefused(f"{'/'.join(entry.path)!r} lies below something that is not a directory")
@@ -98,7 +98,7 @@ class Tree:
         elif entry.link is not None:
             parent[name] = Link(entry.link)
         elif entry.file >= 0:
-            parent[name] = File(str(content(contents, entry.file)))
+            parent[name] = File(content(contents, entry.file))
         elif not isinstance(parent.get(name), Directory):
             parent[name] = Directory()
         self._count()

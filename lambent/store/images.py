@@ -105,7 +105,7 @@ class ImageStore:
             size += self._layer(diff_id, layer, self.most_bytes - size).size
         tree = Tree()
         for diff_id in diff_ids:
-            tree.apply(self._index(diff_id).entries, self._layers / diff_id / "files")
+            tree.apply(self._index(diff_id).entries, str(self._layers / diff_id / "files"))
         tree.reserve()
         info = oci.info(digest, config, size, tree.files(("opt", "extensions")))
         with self._aside(self._roots, digest) as aside:

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,7 +18,10 @@ import pytest
 from image_files import compiled, config, digest, docker_archive, layer, layout, libraries
 from real_server import ROLE, ROOT, Function, Server, clean_environment, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="images are mounted")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="images are mounted"),
+    pytest.mark.skipif(not shutil.which("gcc") and os.environ.get("CI") != "true", reason="no C compiler"),
+]
 
 
 @pytest.fixture(scope="module")

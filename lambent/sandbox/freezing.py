@@ -10,6 +10,9 @@ from lambent.clock import Clock
 from lambent.sandbox import pool as decisions
 from lambent.sandbox.pool import Pool
 
+AT_ONCE = 32  # a millisecond's work: calls must not wait while a thousand are frozen
+BREATH_S = 0.002  # what calls get in between
+
 
 class Freezer:
     """One timer for all sandboxes of the node. It runs only while there is an idle sandbox that is not frozen."""
@@ -29,8 +32,10 @@ class Freezer:
     def look(self) -> None:
         """Freeze those that have been idle for long enough, and come back for the others."""
         due, next_s = decisions.drowsy(self._pools(), self._clock.monotonic(), self._after_s)
-        for sandbox in due:
+        for sandbox in due[:AT_ONCE]:
             sandbox.freeze()
+        if len(due) > AT_ONCE:
+            next_s = BREATH_S
         self.armed = False
         if next_s is not None:
             self._set(next_s)

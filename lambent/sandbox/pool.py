@@ -137,16 +137,20 @@ def least_recently_used(pools: Iterable[Pool], *, estates: bool) -> tuple[Pool, 
 
 
 def drowsy(pools: Iterable[Pool], now: float, after_s: float) -> tuple[list[Sandbox], float | None]:
-    """Idle sandboxes to freeze, and the seconds until the next is due; None if there is none."""
+    """Idle sandboxes to freeze, in that order, and the seconds until the next is due; None if there is none."""
     due: list[Sandbox] = []
     next_s: float | None = None
     for pool in pools:
+        here: list[Sandbox] = []
         for sandbox in reversed(pool.idle):
             if sandbox.frozen:
                 break  # and so are all that have been idle for longer
+            if sandbox.gone:
+                continue  # it needs to move in order to end
             rest_s = sandbox.idle_since + after_s - now
             if rest_s <= 0:
-                due.append(sandbox)
+                here.append(sandbox)
             else:
                 next_s = rest_s if next_s is None else min(next_s, rest_s)
+        due += reversed(here)  # the oldest first, or not all would have been idle for longer than a frozen one
     return due, next_s

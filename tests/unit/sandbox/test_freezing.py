@@ -102,6 +102,31 @@ def test_no_timer_runs_while_everybody_is_busy(monkeypatch):
     assert timers.set == []
 
 
+def test_a_thousand_at_once_are_frozen_bit_by_bit(monkeypatch):
+    freezer, pool, clock = make()
+    timers = Timers(monkeypatch)
+    everybody = [rest(freezer, pool, clock) for _ in range(1000)]
+    clock.advance(0.1)
+    looks = 0
+    while timers.set:
+        before = sum(sandbox.frozen for sandbox in everybody)
+        timers.set.pop()[1]()
+        assert 0 < sum(sandbox.frozen for sandbox in everybody) - before <= 32
+        looks += 1
+    assert looks == 32
+    assert all(sandbox.frozen for sandbox in everybody)
+
+
+def test_one_that_was_told_to_end_is_not_frozen_any_more(monkeypatch):
+    freezer, pool, clock = make()
+    timers = Timers(monkeypatch)
+    rest(freezer, pool, clock).end()
+    clock.advance(0.1)
+    timers.set.pop()[1]()
+    assert timers.set == []
+    assert not pool.idle[0].frozen
+
+
 def test_zero_milliseconds_mean_never(monkeypatch):
     freezer, pool, clock = make(after_ms=0)
     timers = Timers(monkeypatch)

@@ -309,7 +309,7 @@ class KeeperMachine(RuleBasedStateMachine):
         self.loop.close()
 
 
-KeeperMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+KeeperMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestKeeper = KeeperMachine.TestCase
 
 

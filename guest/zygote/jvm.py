@@ -9,7 +9,13 @@ import bootstrap
 
 HEAP_SHARE = 0.85  # of the function's memory, as on AWS; the rest is for the machine itself
 # As on AWS: a short start counts more than the best code for long runs; nothing is written to /tmp.
-OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
+OPTIONS = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-XX:-UsePerfData",
+    "-Djdk.reflect.useNativeAccessorOnly=true",  # from 18 on reflection would first spin method handles
+)
 
 
 def main(channel, order):

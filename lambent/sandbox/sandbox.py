@@ -70,6 +70,7 @@ class Sandbox:
         self.init_trouble: str | None = None  # "timeout", "exited", "extension": init failed without a word
         self.apis: Apis | None = None  # extensions and telemetry, once anybody asked for them
         self.init_over = False
+        self._init_at: float | None = None  # epoch
         self.settling: asyncio.Task[Outcome] | None = None  # answered, but extensions are still at work
         self.owed_ms = 0.0  # what a repeated init took of the first invocation's time
         self._link = link
@@ -109,9 +110,10 @@ class Sandbox:
         began = self._clock.monotonic() if began is None else began
         if self._speaks and not again:
             self._tap.add(report.init_start(self.version, self._clock.epoch()))
+        self._init_at = self._clock.epoch()
         if self.apis is not None:
             self.apis.init = Init("invoke" if again else "init")
-            self.apis.init_began(self._clock.epoch(), self.log_stream)
+            self.apis.init_began(self._init_at, self.log_stream)
         self.init_trouble, error_type = await self._try_init(spec, limit_s)
         self.init_over = True
         took_ms = (self._clock.monotonic() - began) * 1000
@@ -180,12 +182,27 @@ class Sandbox:
     async def _initialise(self, spec: InitSpec) -> InitDone:
         """Init of the extensions, then of the runtime; over when all of them wait for an event."""
         if spec.extensions and self.apis is not None:
-            await self.apis.extensions.registered()
-            self._link.proceed()
-        done = await self._link.init(spec)
+            done = await self._initialise_behind(self.apis, spec)
+        else:
+            done = await self._link.init(spec)
         if self.apis is not None and not done.error_type:
             await self.apis.wait_until_ready()
         return done
+
+    async def _initialise_behind(self, apis: Apis, spec: InitSpec) -> InitDone:
+        """The runtime goes on when all extensions have registered; its own end meanwhile is not missed."""
+        init = self._loop.create_task(self._link.init(spec))
+        registered = self._loop.create_task(apis.extensions.registered())
+        try:
+            await asyncio.wait((init, registered), return_when=asyncio.FIRST_COMPLETED)
+            if registered.done():
+                registered.result()
+                self._link.proceed()
+            return await init
+        finally:
+            for task in (init, registered):
+                task.cancel()
+            await asyncio.gather(init, registered, return_exceptions=True)
 
     async def run(self, invocation: Invocation, flow: Flow | None = None) -> Outcome:
         """Run one invocation to its outcome; never raises for what a function or its runtime does.
@@ -304,6 +321,8 @@ class Sandbox:
                 tap=self._tap, clock=self._clock, connect=connect, speaks=self._speaks, on_fatal=self._extension_failed,
             )  # fmt: skip
             self.apis.extensions.open = self.apis.telemetry.open = not self.init_over
+            if self._init_at is not None:
+                self.apis.init_began(self._init_at, self.log_stream)
             server.shared = True
 
         self._server = server
@@ -387,7 +406,7 @@ class Sandbox:
     async def has_left(self) -> bool:
         """Wait until its /tmp can be taken over; False if it cannot be."""
         if self.farewell is None:
-            await self._how_it_ended()
+            await asyncio.wait([self._ended], timeout=DEATH_WAIT_S)
         if not self.over:
             self.forget()  # its extensions are still busy with their SHUTDOWN, which no call waits for
         return self.over and not self.lost

@@ -172,7 +172,8 @@ def _run(name: str, *words: str, text: str = "") -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise SandboxError(f"{name} could not be run: {error}") from error
     if done.returncode:
-        raise SandboxError(f"{name} {' '.join(words)}: {done.stderr.strip() or done.returncode}")
+        said = done.stderr.strip().partition("\n")[0]
+        raise SandboxError(f"{name} {' '.join(words)}: {said or done.returncode}")
     return done.stdout
 
 

@@ -1,6 +1,7 @@
 """What functions reach and what they do not: each promise tried from inside real sandboxes, with a host outside."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -79,7 +80,9 @@ def cut_off(near: Server) -> Function:
 
 
 def rules() -> str:
-    return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+    nft = shutil.which("nft", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    assert nft, "nftables is needed; scripts/install installs it"
+    return subprocess.run([nft, "list", "ruleset"], capture_output=True, text=True, check=True).stdout
 
 
 def table_of(server: Server) -> str:
@@ -344,6 +347,19 @@ def test_without_outbound_and_endpoint_there_is_the_own_loopback_only(serve: Ser
     names, reached, _ = inside(in_vpc, code, address=[host.address, PORT], seconds=SHORT_S)
     assert (names[:2], reached) == (["lo", "eth0"], "TimeoutError"), "it hangs as with a network"
     assert table_of(server) not in rules()
+
+
+def test_user_namespaces_have_the_endpoint_but_no_way_out_and_say_so(serve: Serve, host: Outside) -> None:
+    server = serve("--isolation", "userns")
+    assert "no outbound network: only root" in server.said()
+    plain, in_vpc = server.deploy(PROBE), server.deploy(PROBE, VpcConfig=VPC)
+    code = """if True:
+        import os, urllib.request
+        url = os.environ["AWS_ENDPOINT_URL"] + "/2015-03-31/functions"
+        answer = reach(given["address"], given["seconds"]), urllib.request.urlopen(url).status
+    """
+    assert inside(plain, code, address=[host.address, PORT], seconds=20) == ["OSError", 200]
+    assert inside(in_vpc, code, address=[host.address, PORT], seconds=SHORT_S) == ["TimeoutError", 200]
 
 
 def test_servers_do_not_disturb_each_other_and_clean_up(serve: Serve, probe: Function, host: Outside) -> None:

@@ -340,6 +340,9 @@ class Nursery:
             self.groups.limit_memory(husk.name, order.memory_mb)
             if order.network == "none" and self.level != "process":
                 self.network.isolate(husk.name, husk.fds.get("routing"))
+            if husk.template and not order.linger:  # there is nothing to do for its pid 1
+                self.attached(husk, 0)
+                return
             if not husk.template:  # a clone has its code from its template, and got its /tmp when it was made
                 trees, husk.tmp = self.shelf.fetch(order, husk.uid, self.estates.pop(order.inherit, None))
             linger = b"1" if order.linger else b"0"

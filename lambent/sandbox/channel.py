@@ -5,6 +5,7 @@ an invocation is unguessable and echoed by its answer, so that nothing written e
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 from typing import Any, cast
@@ -200,11 +201,15 @@ class ChannelLink(asyncio.Protocol):
             self._transport.write(frame[sent:])
 
     def _tell(self, sock: socket.socket, spec: InitSpec) -> None:
-        """INIT is a few kilobytes, which an empty socket takes; if it does not, `init` sends it as usual."""
+        """INIT is a few kilobytes, which an empty socket takes; if it does not, `init` sends it as usual.
+
+        Nor is it told here that the runtime has gone: the transport will hear it, and `init` say it.
+        """
         meta = _to_json(spec)
         frame = HEADER.pack(INIT, len(meta), 0, _NO_TOKEN) + meta
-        if len(frame) <= SMALL_BODY and sock.send(frame) == len(frame):
-            self._told = self._waiting = self._loop.create_future()
+        with contextlib.suppress(OSError):
+            if len(frame) <= SMALL_BODY and sock.send(frame) == len(frame):
+                self._told = self._waiting = self._loop.create_future()
 
     def _keep(self, data: bytes, wanted: int) -> None:
         self._wanted = wanted

@@ -225,11 +225,16 @@ def test_a_runtime_that_cannot_start_is_not_tried_for_ever(serve: Serve, tmp_pat
         Code={"ZipFile": zip_of({"a.js": ""})},
     )  # fmt: skip
     found = wait_until(lambda: not_pending(server, "never"))
-    names = {place.name for place in server.cgroups()}
-    time.sleep(0.5)  # nothing happens any more: that can only be seen by waiting
-    assert {place.name for place in server.cgroups()} <= names
+    wait_until(lambda: nothing_new(server))
     if found["State"] == "Active":  # parked husks may live until they are used
         assert Function(server, "never").call().error
+
+
+def nothing_new(server: Server) -> bool:
+    """Has no sandbox been begun for a moment? That can only be seen by waiting."""
+    before = {place.name for place in server.cgroups()}
+    time.sleep(0.5)
+    return {place.name for place in server.cgroups()} <= before
 
 
 def not_pending(server: Server, name: str) -> dict[str, str] | None:

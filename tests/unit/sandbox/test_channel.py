@@ -106,6 +106,18 @@ async def test_init_hands_over_everything_and_is_over_when_the_runtime_is_ready(
     assert await init == InitDone()
 
 
+async def test_a_runtime_that_is_gone_before_it_is_told_anything_is_missed_by_init_only():
+    """It ended while it was parked: its end is the function's error, told by whoever hears how it ended."""
+    spec = InitSpec(environ={}, handler="app.handler")
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    link = await ChannelLink.open(ours, spec)
+    with pytest.raises(LinkClosed):
+        await link.init(spec)
+    assert link.closed
+    link.close()
+
+
 async def test_a_runtime_can_be_told_what_to_become_before_anybody_waits_for_it():
     spec = InitSpec(environ={}, handler="app.handler")
     guest = await Guest.start(told=spec)

@@ -91,7 +91,7 @@ def add(name: str, data: Path, say: Say) -> Manifest:
         _make_readable(root)
         (root / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
         _put(root, folder(data) / manifest.name, place)
-    say(f"added as {manifest.name}: {manifest.version}, from {manifest.source}")
+    say(f"added as {manifest.name}: {manifest.version}, from {manifest.source}, in {folder(data) / manifest.name}")
     return manifest
 
 

@@ -133,9 +133,9 @@ class Keeper:
         return image_process.refusal(self.agent.hello.isolation) if self.agent is not None else None
 
     def runtimes(self) -> dict[str, RuntimeInfo]:
-        """What the agent found when it started, and what has been added since."""
+        """What the agent found when it started, and what has been added since; the former is what it uses."""
         found = self.agent.hello.runtimes if self.agent else {}
-        return found | finder.find_added({"LAMBENT_DATA": str(self.settings.data_dir)})
+        return finder.find_added({"LAMBENT_DATA": str(self.settings.data_dir)}) | found
 
     # -- the agent's comings and goings
 

@@ -1,6 +1,7 @@
 """Imports point down: the table of ARCHITECTURE.md, held true."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +116,9 @@ def test_the_guest_imports_nothing_of_the_platform_and_nothing_to_install(name: 
         if any(module.split(".")[0] == name for module in imports_of(path))
     ]
     assert guests == []
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest imports them by name alone, and stops when two are alike."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []

@@ -170,7 +170,7 @@ def run(
     groups = cgroups.find(instance)
     swept = cgroups.sweep(groups)
     listener = listen(path, owner)  # before a user namespace, in which the owner's uid has no name
-    vault = Vault(Path(os.environ["LAMBENT_DATA"]) / KEYS)
+    vault = Vault(Path(os.environ.get("LAMBENT_DATA") or tmp.parent.parent) / KEYS)  # TMP_DIR is DATA/run/agent
     first_uid = enter(level, groups, tmp)
     found: dict[str, RuntimeInfo] = finder.find(os.environ, fallback)
     described: Isolation = isolation.describe(

@@ -145,7 +145,7 @@ def _event(at: float, kind: str, record: dict[str, object]) -> bytes:
 
 
 def runtime_version(version: Version) -> tuple[str, str]:
-    """python:3.13.v1 and its ARN; the number after v is AWS's build, of which Lambent has one. Images have none ("")."""
+    """python:3.13.v1 and its ARN; the number after v is AWS's build, of which Lambent has one. Images have none."""
     if version.image is not None:
         return "", ""
     family = version.runtime.rstrip("x.").replace("nodejs", "nodejs:").replace("python", "python:")

@@ -17,7 +17,7 @@ from lambent.model import RuntimeInfo
 from lambent.privileges import FIRST_SANDBOX_UID, SANDBOX_UIDS
 from lambent.runtimes import finder
 from lambent.sandbox import netns, protocol, seccomp
-from lambent.sandbox.cgroups import Cgroups, cpu_quota_us
+from lambent.sandbox.cgroups import PERIOD_US, Cgroups, cpu_quota_us
 from lambent.sandbox.network import Network
 from lambent.sandbox.shelf import Shelf
 from lambent.sandbox.templates import STOCK, Template, brood_of, is_brood_of_clones, sender, template_limits
@@ -145,7 +145,7 @@ class Nursery:
 
     def started(self, order: protocol.Started) -> None:
         if order.husk in self.out and self.out[order.husk][1].snapshot:
-            self.keep_clones(self.out[order.husk][0])  # at full speed: its own CPU is spent on making them
+            self.keep_clones(self.out[order.husk][0])
         elif order.husk in self.out:
             with contextlib.suppress(OSError):
                 self.groups.limit_cpu(order.husk, cpu_quota_us(self.out[order.husk][1].memory_mb))
@@ -194,7 +194,12 @@ class Nursery:
         return brood
 
     def keep_clones(self, husk: Husk) -> None:
-        """A template has been through init: from now on clones of it are kept ready."""
+        """A template has been through init: from now on clones of it are kept ready.
+
+        It gets a core, whatever its memory: its CPU is spent on making them, in one thread.
+        """
+        with contextlib.suppress(OSError):
+            self.groups.limit_cpu(husk.name, PERIOD_US)
         info = self.runtimes[self.out[husk.name][1].runtime]
         brood = self.broods[brood_of(husk.name)] = Brood(Template(husk, info, self.level, self.shelf))
         brood.wanted = STOCK

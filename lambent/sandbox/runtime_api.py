@@ -5,6 +5,7 @@ Answers, statuses and state rules follow AWS's runtime interface emulator (rapi/
 
 import asyncio
 import re
+import uuid
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ class _Invocation(msgspec.Struct):
     """The invocation in hand: handed out by `next`, then answered once."""
 
     request_id: str
+    attempt: str  # newer clients send it back, so that an answer that comes late cannot be another attempt's
     headers: list[tuple[str, str]]
     payload: bytes
     reply: asyncio.Future[Reply]
@@ -84,17 +86,19 @@ class HttpLink:
         """It asks for an invocation when it is ready; nobody has to tell it to begin."""
 
     async def invoke(self, token: bytes, meta: dict[str, Any], payload: bytes) -> Reply:
-        return await self._run(meta, payload, None)
+        return await self._run(token, meta, payload, None)
 
     async def stream(self, token: bytes, meta: dict[str, Any], payload: bytes, sink: Sink) -> Reply:
-        return await self._run(meta, payload, sink)
+        return await self._run(token, meta, payload, sink)
 
-    async def _run(self, meta: dict[str, Any], payload: bytes, sink: Sink | None) -> Reply:
+    async def _run(self, token: bytes, meta: dict[str, Any], payload: bytes, sink: Sink | None) -> Reply:
         """Hand the invocation to the runtime as soon as it asks, and wait for its answer."""
         if self.closed or (self._invocation is not None and not self._invocation.reply.done()):
             raise LinkClosed("the runtime is gone or busy")
         reply: asyncio.Future[Reply] = self._loop.create_future()
-        self._invocation = _Invocation(meta["id"], next_headers(meta), payload, reply, sink=sink)
+        attempt = str(uuid.UUID(bytes=token))
+        headers = [*next_headers(meta), ("Lambda-Runtime-Invocation-Id", attempt)]
+        self._invocation = _Invocation(meta["id"], attempt, headers, payload, reply, sink=sink)
         self._hand_out()
         return await reply
 
@@ -146,7 +150,7 @@ class HttpLink:
         match = _ANSWER.fullmatch(request.path)
         assert match is not None
         invocation = self._invocation
-        if invocation is None or not invocation.handed_out or match[1] != invocation.request_id:
+        if invocation is None or not invocation.handed_out or not _is_answer(request, match[1], invocation):
             refuse(connection, 400, "Invalid request ID", "InvalidRequestID")
         elif not invocation.running or invocation.streaming not in (None, request):
             refuse_transition(connection, "InvocationResponse" if match[2] == "response" else "InvocationErrorResponse")
@@ -212,3 +216,9 @@ class HttpLink:
                 request.sink.end()
             kind = "Runtime.TruncatedResponse"
             invocation.reply.set_result(Reply(document(kind, "Response was truncated."), kind))
+
+
+def _is_answer(request: ApiRequest, request_id: str, invocation: _Invocation) -> bool:
+    """Does what was posted answer this invocation, in this attempt if it says so?"""
+    attempt = request.headers.get("lambda-runtime-invocation-id", invocation.attempt)
+    return request_id == invocation.request_id and attempt == invocation.attempt

@@ -372,6 +372,8 @@ class Sandbox:
             self.shut_door()
         if self.apis is not None:
             self.apis.close()
+        if self._farewell is not None:
+            self._farewell.cancel()  # there is nobody left to wait for
         self._tap.finish()
         self._tap.close()
         self._counters.keep(news.counters)

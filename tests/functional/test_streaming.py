@@ -177,7 +177,7 @@ def test_an_error_midway_ends_the_stream_with_its_code_details_and_log(node: Fun
     assert heard.complete["ErrorCode"] == "TypeError"
     assert json.loads(heard.complete["ErrorDetails"])["errorMessage"] == "midway"
     assert heard.complete["LogResult"]
-    assert any("Invoke Error" in line and "midway" in line for line in node.logs())
+    assert wait_until(lambda: any("Invoke Error" in line and "midway" in line for line in node.logs()))
 
 
 def test_a_process_that_ends_midway_is_an_error_and_the_next_call_works(node: Function) -> None:

@@ -407,3 +407,28 @@ async def test_closing_before_the_runtime_spoke_fails_init(stage: Stage) -> None
     stage.link.close()
     with pytest.raises(LinkClosed):
         await stage.init
+
+
+async def test_an_answer_of_another_attempt_is_none_of_this_one(stage: Stage) -> None:
+    runtime = await stage.runtime()
+    reply = stage.invoke()
+    attempt = (await runtime.call("GET", NEXT)).headers["Lambda-Runtime-Invocation-Id"]
+    other = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+    refused = await runtime.call("POST", RESPONSE, b"late", Lambda_Runtime_Invocation_Id=other)
+    assert (refused.status, refused.kind) == (400, "InvalidRequestID")
+    assert (await runtime.call("POST", RESPONSE, b"done", Lambda_Runtime_Invocation_Id=attempt)).status == 202
+    assert await reply == Reply(b"done")
+
+
+async def test_a_cause_for_x_ray_is_taken_up_to_a_megabyte(stage: Stage) -> None:
+    runtime, reply = await stage.running()
+    cause = json.dumps({"working_directory": "/var/task", "exceptions": [], "paths": ["x" * 1_000_000]})
+    headers = {"Lambda_Runtime_Function_XRay_Error_Cause": cause, "Lambda_Runtime_Function_Error_Type": "Function.No"}
+    assert (await runtime.call("POST", ERROR, b"{}", **headers)).status == 202
+    assert (await reply).error_type == "Function.No"
+
+
+async def test_restoring_is_not_offered_where_nothing_was_saved(stage: Stage) -> None:
+    runtime = await stage.runtime()
+    assert (await runtime.call("GET", "/2018-06-01/runtime/restore/next")).status == 404
+    assert (await runtime.call("POST", "/2018-06-01/runtime/restore/error", b"{}")).status == 404

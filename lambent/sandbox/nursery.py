@@ -12,6 +12,8 @@ from collections import deque
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from lambent.errors import LambentError, RuntimeMissing, SandboxError
 from lambent.model import RuntimeInfo
 from lambent.privileges import FIRST_SANDBOX_UID, SANDBOX_UIDS
@@ -353,19 +355,23 @@ class Nursery:
             linger = b"1" if order.linger else b"0"
             husk.tell(b"M" + b"\0".join([linger, *(target.encode() for target in trees)]) + b"\0", [*trees.values()])
         except OSError as error:
-            log.error("husk %s: %s", husk.name, error)
-            husk.tell(b"K")
+            self.give_up(husk, str(error))
         finally:
             for tree in trees.values():
                 os.close(tree)
+
+    def give_up(self, husk: Husk, reason: str) -> None:
+        """It is the order that cannot be carried out: another husk would fare no better."""
+        log.error("husk %s: %s", husk.name, reason)
+        husk.state = "refused"
+        husk.tell(b"K")
 
     def attached(self, husk: Husk, failed: int) -> None:
         if husk.name not in self.out:
             return
         _, order, tell = self.out[husk.name]
         if failed:
-            log.error("husk %s: attaching the code: %s", husk.name, os.strerror(failed))
-            husk.tell(b"K")
+            self.give_up(husk, f"attaching the code: {os.strerror(failed)}")
             return
         inside = self.level != "process"
         given = tuple(name for name in GIVEN if name in husk.fds)
@@ -420,8 +426,10 @@ class Nursery:
         if husk.name in self.out:
             _, order, tell = self.out.pop(husk.name)
             if husk.state in ("assigned", "waited"):
+                self.pass_on(husk, order, tell)
+            elif husk.state == "refused":
                 self.shelf.drop(self.estates.pop(husk.name, None))
-                tell(protocol.Refused(order.ask, "the execution environment ended while it was being made"))
+                tell(protocol.Refused(order.ask, "the execution environment could not be made; see Lambent's output"))
             else:
                 status = husk.status if status is None else status
                 kept = husk.name in self.estates
@@ -439,6 +447,18 @@ class Nursery:
         self.mourn(brood, husk)
         husk.let_go()
         husk.state = "ended"
+        self.settle(brood)
+
+    def pass_on(self, husk: Husk, order: protocol.Assign, tell: Tell) -> None:
+        """A husk had died before it was given out, unnoticed: the next one gets its order and its /tmp."""
+        brood = self.broods.get(husk.runtime)
+        if brood is None or order.snapshot:
+            self.shelf.drop(self.estates.pop(husk.name, None))
+            tell(protocol.Refused(order.ask, "the execution environment ended while it was being made"))
+            return
+        inherit = husk.name if husk.name in self.estates else order.inherit
+        brood.waiting.appendleft((msgspec.structs.replace(order, inherit=inherit), tell))
+        self.failed(brood)
         self.settle(brood)
 
     def mourn(self, brood: Brood, husk: Husk) -> None:

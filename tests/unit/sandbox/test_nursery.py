@@ -341,15 +341,28 @@ def test_a_husk_that_works_makes_the_failures_before_it_forgotten(stage):
     assert isinstance(stage.heard[-1], Assigned)
 
 
-def test_a_husk_that_ends_while_it_is_assigned_is_refused(stage):
+def test_the_order_of_a_husk_that_had_died_unnoticed_goes_to_the_next_one(stage):
     stage.prepare(1)
     stage.loaded()
     (pid1,) = stage.park(1)
     stage.assign(2)
     stage.die(pid1)
-    assert stage.heard[-1] == Refused(2, "the execution environment ended while it was being made")
-    assert stage.nursery.out == {}
-    assert pid1.husk.name not in stage.groups.there
+    (other,) = stage.park(1)
+    other.say(b"m", 0)
+    stage.pump()
+    assert stage.heard[-1].ask == 2
+    assert stage.heard[-1].husk == other.husk.name
+
+
+def test_an_order_is_refused_when_one_husk_after_another_dies_of_it(stage):
+    stage.prepare(1)
+    stage.loaded()
+    stage.park(1)
+    stage.assign(2)
+    for _ in range(MOST_FAILURES):
+        stage.die(stage.pid1s[-1])
+        stage.park(1)
+    assert [answer.ask for answer in stage.heard if isinstance(answer, Refused)] == [2]
 
 
 def test_a_husk_that_cannot_attach_the_code_is_ended_and_refused(stage):

@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from real_server import ROLE, ROOT, Function, Server, clean_environment, zip_of
+
+from lambent.privileges import FRONT_END_UID
 
 ASYNC = "exports.handler = async (event) => [event, process.version, process.execPath]"
 CALLBACK = "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, { late: event }), 5) }"
@@ -102,3 +105,15 @@ def test_what_cannot_be_added_fails_with_a_reason(server: Server) -> None:
     assert "rbenv install 3.4" in ran.stderr
     assert lambent(server, "add").returncode == 1
     assert lambent(server, "remove", "nodejs18.x").returncode == 1
+
+
+@pytest.mark.root
+def test_what_the_agent_executes_stays_roots_when_the_front_end_takes_the_directory_over(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    for place in ("runtimes/nodejs24.x/bin", "code"):
+        (data / place).mkdir(parents=True)
+    serve(data=data)
+    owners = {name: (data / name).stat().st_uid for name in ("runtimes", "runtimes/nodejs24.x", "code")}
+    assert owners == {"runtimes": 0, "runtimes/nodejs24.x": 0, "code": FRONT_END_UID}

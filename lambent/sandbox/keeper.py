@@ -17,6 +17,7 @@ from lambent.sandbox.freezing import Freezer
 from lambent.sandbox.places import Places
 from lambent.sandbox.pool import Node, Pool, Step
 from lambent.sandbox.sandbox import Sandbox
+from lambent.sandbox.shutdown import EXTERNAL
 from lambent.sandbox.starter import Starter
 from lambent.settings import Settings
 
@@ -181,14 +182,19 @@ class Keeper:
             del self.pools[key]
 
     async def close(self, patience_s: float) -> None:
-        """End all sandboxes that have a SHUTDOWN phase to go through, and wait for them, but no longer than that."""
+        """Let calls that are answered come to their reports, then end all sandboxes that have a SHUTDOWN phase to go
+        through, and wait for them; for all of that together no longer than `patience_s`."""
+        deadline = self.clock.monotonic() + patience_s
+        busy = [sandbox.settling for sandbox in self._places.homes if sandbox.settling is not None]
+        if busy:
+            await asyncio.wait(busy, timeout=max(0.0, patience_s - EXTERNAL.total_ms / 1000))
         ending = []
         for sandbox in list(self._places.homes):
             if sandbox.apis is not None and sandbox.apis.active:
                 sandbox.end()
             ending += [sandbox.farewell] if sandbox.farewell else []
         if ending:
-            await asyncio.wait(ending, timeout=patience_s)
+            await asyncio.wait(ending, timeout=max(0.0, deadline - self.clock.monotonic()))
 
     def counts(self) -> dict[str, int]:
         idle = [sandbox for pool in self.pools.values() for sandbox in pool.idle]

@@ -30,6 +30,7 @@ from lambent.sandbox.shutdown import shut_down
 from lambent.sandbox.streamed import Flow
 from lambent.sandbox.telemetry_events import Init
 from lambent.sandbox.telemetry_sender import Connect
+from lambent.sandbox.watch import Watch
 
 INIT_LIMIT_S = 10.0  # AWS: after that, init is run again at the first invoke, under the function's own time-out
 DEATH_WAIT_S = 2.0  # how long a closed channel may precede the news of how the runtime ended
@@ -50,10 +51,54 @@ next_token = tokens().__next__
 class Sandbox:
     """Made by the keeper; used by one invocation after another until it ends."""
 
+    # More attributes than the 30 that Python shares between instances: without slots each access costs twice as much.
+    __slots__ = (
+        "_bequeaths",
+        "_brake",
+        "_clock",
+        "_counters",
+        "_cpu_before",
+        "_ended",
+        "_exited_with",
+        "_farewell",
+        "_fatal",
+        "_flow",
+        "_forget",
+        "_init_at",
+        "_kill",
+        "_late",
+        "_link",
+        "_loop",
+        "_send",
+        "_server",
+        "_speaks",
+        "_tap",
+        "_timer",
+        "_watch",
+        "apis",
+        "born",
+        "doomed",
+        "frozen",
+        "gone",
+        "idle_since",
+        "init_ms",
+        "init_over",
+        "init_trouble",
+        "log_stream",
+        "name",
+        "owed_ms",
+        "restored",
+        "settling",
+        "shared_mb",
+        "shut_door",
+        "used_mb",
+        "version",
+    )
+
     def __init__(
         self, name: str, version: Version, link: RuntimeLink, *, tap: LogTap, counters: Counters, clock: Clock,
         kill: Callable[[], None], forget: Callable[[], None] = lambda: None, brake: Brake | None = None,
-        send: Callable[[int], None] = lambda number: None,
+        send: Callable[[int], None] = lambda number: None, watch: Watch | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.version = version
@@ -93,7 +138,8 @@ class Sandbox:
         self._cpu_before: int | None = 0
         self._late = False  # the time-out ended the invocation
         self._flow: Flow | None = None  # where the answer of the last invocation was streamed to
-        self._timer: asyncio.TimerHandle
+        self._watch = watch or Watch(self._loop, LONG_S)
+        self._timer: asyncio.TimerHandle | None = None  # of the time-out, once a call takes long
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.name} {self.version.arn}{' gone' if self.gone else ''}>"
@@ -438,7 +484,7 @@ class Sandbox:
         }
         if invocation.client_context is not None:
             meta["context"] = invocation.client_context
-        self._timer = self._loop.call_later(LONG_S, self._takes_long)
+        self._watch.begin(self)
         try:
             self._flow = flow
             if flow is None:
@@ -454,19 +500,21 @@ class Sandbox:
                 return failures.timed_out(invocation.request_id, timeout_s)
             return await self._exited(invocation)
         finally:
-            self._timer.cancel()
+            self._watch.end(self)
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
         if reply.last:
             self.init_trouble = "exited"  # it is ending by itself; being told is a moment away
         if len(reply.payload) > failures.RESPONSE_LIMIT:
             return failures.too_large(len(reply.payload))
         return reply
 
-    def _takes_long(self) -> None:
-        """The one timer of most calls serves two ends: show in the log that this one runs, then watch its time."""
+    def takes_long(self, for_s: float) -> None:
+        """The call has been running `for_s` seconds: show in the log that it does, and watch its time from here on."""
         self._tap.release()
-        self._timer = self._loop.call_later(
-            max(0.0, self.version.timeout_s - self.owed_ms / 1000 - LONG_S), self._time_is_up
-        )
+        left_s = self.version.timeout_s - self.owed_ms / 1000 - for_s
+        self._timer = self._loop.call_later(max(0.0, left_s), self._time_is_up)
 
     def _time_is_up(self) -> None:
         self._late = True

@@ -1,5 +1,6 @@
 """Turns a husk into a sandbox of a version: assignment, the link to its runtime, and the init phase."""
 
+import asyncio
 import os
 import secrets
 import socket
@@ -28,9 +29,10 @@ from lambent.sandbox.link import InitSpec, RuntimeLink
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Assign, Ended, Exited
 from lambent.sandbox.runtime_api import HttpLink
-from lambent.sandbox.sandbox import INIT_LIMIT_S, Sandbox
+from lambent.sandbox.sandbox import INIT_LIMIT_S, LONG_S, Sandbox
 from lambent.sandbox.snapshots import ONE_THREAD, WHOLE, Part, Snapshots
 from lambent.sandbox.surroundings import Surroundings
+from lambent.sandbox.watch import Watch
 from lambent.store.images import ImageStore
 
 
@@ -87,6 +89,7 @@ class Starter:
         self.clock = clock
         self.snapshots = Snapshots(self._attempt, clock)
         self.surroundings = Surroundings()
+        self._watch: Watch | None = None
 
     async def start(
         self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None
@@ -206,7 +209,7 @@ class Starter:
         sandbox = Sandbox(
             assigned.husk, version, link, tap=tap, counters=counters, clock=self.clock, brake=brake,
             kill=lambda: agent.stop(assigned.husk), forget=lambda: agent.forget(assigned.husk),
-            send=lambda number: agent.signal(assigned.husk, number),
+            send=lambda number: agent.signal(assigned.husk, number), watch=self._watch_calls(),
         )  # fmt: skip
         sandbox.log_stream = stream.name
         sandbox.shut_door = self.surroundings.open(endpoint)
@@ -221,6 +224,12 @@ class Starter:
     ) -> RuntimeLink:
         frames = await ChannelLink.open(channel, told=spec)
         return CustomLink(frames, HttpLink(server)) if custom and server is not None else frames
+
+    def _watch_calls(self) -> Watch:
+        """One for all sandboxes; made late, since it belongs to the event loop."""
+        if self._watch is None:
+            self._watch = Watch(asyncio.get_running_loop(), LONG_S)
+        return self._watch
 
     def _congested(self) -> bool:
         return self.logbook.congested

@@ -16,7 +16,8 @@ from lambent.sandbox.counters import Counters
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Ended
-from lambent.sandbox.sandbox import Sandbox
+from lambent.sandbox.sandbox import LONG_S, Sandbox
+from lambent.sandbox.watch import Watch
 
 MB = 1024 * 1024
 SPEC = InitSpec(environ={}, handler="app.handler")
@@ -61,9 +62,13 @@ class FakeLink:
 class Timers:
     """The loop as the sandbox sees it: timers run when the test says so."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: FixedClock) -> None:
         self.loop = loop
+        self.clock = clock
         self.set: list[tuple[float, Any]] = []
+
+    def time(self) -> float:
+        return self.clock.monotonic()
 
     def call_later(self, delay: float, callback: Any) -> Any:
         self.set.append((delay, callback))
@@ -95,8 +100,9 @@ class Stage:
             "s1", of, self.link, tap=tap, counters=counters, clock=self.clock, kill=self.kill, forget=self.forget,
             brake=Brake(brake),
         )  # fmt: skip
-        self.timers = Timers(asyncio.get_running_loop())
+        self.timers = Timers(asyncio.get_running_loop(), self.clock)
         self.sandbox._loop = self.timers  # type: ignore[assignment]
+        self.sandbox._watch = Watch(self.timers, LONG_S)  # type: ignore[arg-type]
         self.ending: Ended | None = None
 
     def kill(self) -> None:
@@ -246,13 +252,14 @@ async def test_when_its_time_is_up_the_invocation_is_ended_by_the_host(make):
     stage.link.answer = None
     call = asyncio.ensure_future(stage.run())
     await asyncio.sleep(0)
-    ((soon, takes_long),) = stage.timers.set
+    ((soon, look),) = stage.timers.set
     assert stage.text() == ""
-    takes_long()
+    stage.clock.advance(soon + 0.01)
+    look()
     assert stage.text().startswith("START ")
     delay, time_is_up = stage.timers.set[-1]
-    assert soon + delay == 3
-    stage.clock.advance(3.004)
+    assert soon + 0.01 + delay == pytest.approx(3)
+    stage.clock.advance(delay + 0.004)
     time_is_up()
     outcome = await call
     assert (outcome.status, outcome.error_type, outcome.function_error) == ("timeout", "Sandbox.Timedout", "Unhandled")
@@ -263,10 +270,28 @@ async def test_when_its_time_is_up_the_invocation_is_ended_by_the_host(make):
     assert not stage.sandbox.reusable
 
 
-async def test_the_timer_of_an_answered_invocation_is_gone(make):
+async def test_an_answered_invocation_is_not_watched_any_more(make):
     stage = make()
     await stage.run()
-    assert stage.timers.set == []
+    ((soon, look),) = stage.timers.set
+    stage.clock.advance(soon)
+    look()
+    assert len(stage.timers.set) == 1
+    assert stage.sandbox._timer is None
+
+
+async def test_the_timer_of_a_long_invocation_is_gone_when_it_is_answered(make):
+    stage = make()
+    stage.link.answer = None
+    call = asyncio.ensure_future(stage.run())
+    await asyncio.sleep(0)
+    stage.clock.advance(LONG_S)
+    stage.timers.set[0][1]()
+    assert len(stage.timers.set) == 2
+    stage.link.close()
+    stage.sandbox.ended(Ended("s1", 0, False))
+    await call
+    assert len(stage.timers.set) == 1
 
 
 @pytest.mark.parametrize(
@@ -383,9 +408,10 @@ async def test_what_a_repeated_init_leaves_of_the_time_is_all_that_the_invocatio
     stage = make(version(timeout_s=3))
     stage.link.takes_s = 2.0
     await stage.sandbox.init(SPEC, again=True)
-    stage.link.answer = None
+    stage.link.answer, stage.link.takes_s = None, 0.0
     call = asyncio.ensure_future(stage.run())
     await asyncio.sleep(0)
+    stage.clock.advance(0.05)
     stage.timers.set[-1][1]()
     delay, time_is_up = stage.timers.set[-1]
     assert delay == pytest.approx(1.0 - 0.05)

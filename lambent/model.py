@@ -46,6 +46,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     system_log_level: str | None = None
     log_group: str = ""
     snap_start: bool = False  # a published version whose sandboxes are clones of one that was initialised at publish
+    dead_letter: str = ""  # ARN of the function's dead-letter queue or topic
+    # The qualifier whose provisioned concurrency this is; its sandboxes are kept apart from those on demand.
+    provisioned: str = ""
     state: str = "Active"  # Pending | Active | Inactive | Failed
     state_reason: str = ""
     # Derived once, since every invocation reads them.
@@ -58,6 +61,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "function_arn", bare)
         msgspec.structs.force_setattr(self, "arn", f"{bare}:{self.version}")
         msgspec.structs.force_setattr(self, "pool_key", f"{bare}:{self.version}@{self.revision}")
+        if self.provisioned:
+            msgspec.structs.force_setattr(self, "pool_key", f"{self.pool_key}+{self.provisioned}")
 
     @property
     def husk_runtime(self) -> str:
@@ -85,6 +90,61 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     want_log_tail: bool = False
     client_context: str | None = None  # JSON text, decoded from base64
     trace: str = ""  # X-Amzn-Trace-Id
+    attempt: int = 0  # of an event, from 1; 0: somebody waits for the answer
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted asynchronous invocation: on disk until it has come to its end."""
+
+    id: int  # of the queue; 0 until it is stored
+    request_id: str  # the same in all attempts
+    account: str
+    region: str
+    name: str
+    qualifier: str = ""  # as the caller gave it; "": none. What an alias stands for is looked up at each attempt
+    payload: bytes
+    trace: str = ""  # X-Amzn-Trace-Id
+    received: float  # epoch seconds
+    due: float  # epoch seconds: not to be tried before
+    attempts: int = 0  # that the function has answered, with an error
+    throttles: int = 0  # and other failures of ours since: they use up no retry
+
+    @property
+    def function_arn(self) -> str:
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+    @property
+    def qualified_arn(self) -> str:
+        """As records of destinations name the function: always with a qualifier."""
+        return f"{self.function_arn}:{self.qualifier or '$LATEST'}"
+
+
+class InvokeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How asynchronous invocations of one qualifier are treated; the defaults are AWS's."""
+
+    max_age_s: int = 21_600
+    max_retries: int = 2
+    on_success: str = ""  # ARN of a destination; "": none
+    on_failure: str = ""
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes to a destination or a dead-letter queue when an event has come to its end."""
+
+    id: int = 0  # of the queue; 0 until it is stored
+    request_id: str  # of the event
+    account: str
+    region: str
+    name: str  # of the function
+    qualifier: str = ""
+    kind: str  # destination | dead-letter
+    success: bool = False  # of the invocation
+    target: str  # ARN
+    body: bytes
+    attributes: dict[str, str] = {}  # of a dead-letter message: RequestID, ErrorCode, ErrorMessage
+    created: float  # epoch seconds
+    due: float = 0.0
+    tries: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +163,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     memory_peak_mb: int = 0
     cpu_ms: float | None = None
     sandbox: str = ""  # id of the sandbox that ran it
+    why_cold: str = ""  # why there was no sandbox waiting for it
     streamed_bytes: int = 0  # of the answer, if the function streamed it to the client
     log_tail: bytes = b""  # the last 4 KB, START to REPORT, when asked for
 
@@ -151,6 +212,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     request_bytes: int
     response_bytes: int
     reason: str | None = None  # why it was cold, throttled or failed
+    attempt: int = 0  # of an event; 0: somebody waited for the answer
+    initialization: str = "on-demand"  # or provisioned-concurrency, snap-start
 
 
 Document = dict[str, Any]

@@ -4,7 +4,7 @@ Source: lambda-semantics.md §2 (order of admission) and §7. Reserved and provi
 """
 
 from lambent.errors import TooManyRequests
-from lambent.model import Invocation
+from lambent.model import Invocation, Version
 
 RETRY_AFTER_S = "1"
 
@@ -15,14 +15,15 @@ class Permit:
     A class of its own since contextlib's generators cost 2 µs on the hot path.
     """
 
-    __slots__ = ("_admission", "key")
+    __slots__ = ("_admission", "key", "version")
 
-    def __init__(self, admission: "Admission", key: tuple[str, str]) -> None:
+    def __init__(self, admission: "Admission", key: tuple[str, str], version: Version) -> None:
         self._admission = admission
         self.key = key
+        self.version = version  # what to run: that of the invocation, or its provisioned twin
 
-    def __enter__(self) -> "Permit":
-        return self
+    def __enter__(self) -> Version:
+        return self.version
 
     def __exit__(self, *_: object) -> None:
         self._admission.running[self.key] -= 1
@@ -36,7 +37,7 @@ class Admission:
         self.running: dict[tuple[str, str], int] = {}
         self.throttled = 0
 
-    def hold(self, invocation: Invocation) -> "Permit":
+    def hold(self, invocation: Invocation, now: float) -> "Permit":
         """A permit for as long as its block runs. Raises TooManyRequests with AWS's Reason when the quota is used."""
         version = invocation.version
         key = (version.account, version.region)
@@ -45,13 +46,17 @@ class Admission:
             self.throttled += 1
             raise throttle("ConcurrentInvocationLimitExceeded")
         self.running[key] = running + 1
-        return Permit(self, key)
+        return Permit(self, key, invocation.version)
 
     def extend(self, invocation: Invocation) -> "Permit":
         """A permit for what is left to do of an invocation that had one until this moment; never refused."""
         key = (invocation.version.account, invocation.version.region)
         self.running[key] += 1
-        return Permit(self, key)
+        return Permit(self, key, invocation.version)
+
+    def room(self, version: Version) -> int:
+        """How many more invocations of `version` would be let in now, as far as concurrency goes."""
+        return self.limit - self.running.get((version.account, version.region), 0)
 
     def busy(self, account: str, region: str) -> int:
         return self.running.get((account, region), 0)

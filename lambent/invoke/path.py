@@ -8,18 +8,19 @@ from typing import Protocol
 from lambent.clock import Clock
 from lambent.errors import EnvironmentDenied, SandboxError, SnapStartError, TooManyRequests
 from lambent.invoke.admission import Admission
-from lambent.model import Invocation, Outcome
+from lambent.model import Invocation, Outcome, Version
 from lambent.sandbox.sandbox import Sandbox
 from lambent.sandbox.streamed import Flow
 
-# What listeners hear: the invocation, its outcome (None: throttled), and the milliseconds until it ran.
-Listener = Callable[[Invocation, Outcome | None, float], None]
+# What listeners hear: the invocation, its outcome (None: throttled), the milliseconds until it ran, and why it was
+# throttled.
+Listener = Callable[[Invocation, Outcome | None, float, str | None], None]
 
 
 class Placement(Protocol):
     """Where an invocation runs: the local keeper now, another machine later."""
 
-    def lease(self, invocation: Invocation) -> AbstractAsyncContextManager[Sandbox]: ...
+    def lease(self, version: Version) -> AbstractAsyncContextManager[Sandbox]: ...
 
 
 class Invoker:
@@ -38,12 +39,12 @@ class Invoker:
         """
         came = self.clock.monotonic()
         try:
-            with self.admission.hold(invocation):
-                async with self.placement.lease(invocation) as sandbox:
+            with self.admission.hold(invocation, came) as version:
+                async with self.placement.lease(version) as sandbox:
                     wait_ms = (self.clock.monotonic() - came) * 1000
                     outcome = await (sandbox.run(invocation) if flow is None else sandbox.stream(invocation, flow))
-        except TooManyRequests:
-            self.tell(invocation, None, 0.0)
+        except TooManyRequests as error:
+            self.tell(invocation, None, 0.0, str(error.members.get("Reason", "")))
             raise
         except (SandboxError, SnapStartError, EnvironmentDenied) as error:
             self.tell(invocation, Outcome(payload=b"", status="failure", error_type=type(error).__name__), 0.0)
@@ -65,6 +66,6 @@ class Invoker:
 
         settling.add_done_callback(settled)
 
-    def tell(self, invocation: Invocation, outcome: Outcome | None, wait_ms: float) -> None:
+    def tell(self, invocation: Invocation, outcome: Outcome | None, wait_ms: float, why: str | None = None) -> None:
         for listener in self.listeners:
-            listener(invocation, outcome, wait_ms)
+            listener(invocation, outcome, wait_ms, why)

@@ -7,25 +7,25 @@ from lambent.model import Invocation, Outcome, Record
 LONGEST_ERROR_TYPE = 256  # characters; functions choose their errors' names, and a record must stay small
 
 
-def record(invocation: Invocation, outcome: Outcome | None, wait_ms: float) -> Record:
+def record(invocation: Invocation, outcome: Outcome | None, wait_ms: float, why: str | None = None) -> Record:
     """What is kept of an invocation; without an outcome it was throttled."""
     version = invocation.version
     if outcome is None:
         return Record(
             invocation.received, invocation.request_id, version.arn, "", "throttled", None, False, wait_ms, None, 0.0,
-            0, version.memory_mb, 0, None, len(invocation.payload), 0, "ConcurrentInvocationLimitExceeded",
+            0, version.memory_mb, 0, None, len(invocation.payload), 0, why, invocation.attempt,
         )  # fmt: skip
     return Record(
         invocation.received, invocation.request_id, version.arn, outcome.sandbox, outcome.status,
         outcome.error_type and outcome.error_type[:LONGEST_ERROR_TYPE], outcome.cold, wait_ms, outcome.init_ms,
         outcome.duration_ms, outcome.billed_ms, version.memory_mb, outcome.memory_peak_mb, outcome.cpu_ms,
         len(invocation.payload), outcome.streamed_bytes + len(outcome.payload),
-        "no idle sandbox" if outcome.cold else None,
+        outcome.why_cold or "no idle sandbox" if outcome.cold else None, invocation.attempt,
     )  # fmt: skip
 
 
-def listener(append: Callable[[Record], None]) -> Callable[[Invocation, Outcome | None, float], None]:
-    def listen(invocation: Invocation, outcome: Outcome | None, wait_ms: float) -> None:
-        append(record(invocation, outcome, wait_ms))
+def listener(append: Callable[[Record], None]) -> Callable[[Invocation, Outcome | None, float, str | None], None]:
+    def listen(invocation: Invocation, outcome: Outcome | None, wait_ms: float, why: str | None) -> None:
+        append(record(invocation, outcome, wait_ms, why))
 
     return listen

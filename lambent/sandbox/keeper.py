@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lambent.clock import Clock
 from lambent.errors import AgentGone, RuntimeMissing, SandboxError
-from lambent.model import Invocation, RuntimeInfo, Version
+from lambent.model import RuntimeInfo, Version
 from lambent.runtimes import finder
 from lambent.sandbox import image_process
 from lambent.sandbox import pool as decisions
@@ -82,9 +82,9 @@ class Keeper:
 
     # -- invoke's Placement
 
-    def lease(self, invocation: Invocation) -> "Lease":
-        """A sandbox of the invocation's version, its alone until the block ends. Raises SandboxError."""
-        return Lease(self, invocation.version)
+    def lease(self, version: Version) -> "Lease":
+        """A sandbox of `version` for one invocation, its alone until the block ends. Raises SandboxError."""
+        return Lease(self, version)
 
     # -- control's Capacity
 

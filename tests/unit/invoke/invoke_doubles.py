@@ -37,7 +37,7 @@ class FakePlacement:
         self.script: Callable[[Flow], Awaitable[None]] | None = None
 
     @asynccontextmanager
-    async def lease(self, invocation: Invocation) -> AsyncIterator[Any]:
+    async def lease(self, version: Version) -> AsyncIterator[Any]:
         if self.no_sandbox:
             raise self.no_sandbox
         self.clock.advance(0.25)
@@ -68,7 +68,7 @@ class Engine:
         self.clock = FixedClock()
         self.placement = FakePlacement(self.clock)
         self.admission = Admission(limit)
-        self.heard: list[tuple[Invocation, Outcome | None, float]] = []
+        self.heard: list[tuple[Invocation, Outcome | None, float, str | None]] = []
         self.invoker = Invoker(self.admission, self.placement, self.clock, [lambda *news: self.heard.append(news)])
         self.data = DataPlane(Resolver(self.load), self.invoker)
 

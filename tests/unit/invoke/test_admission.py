@@ -16,8 +16,8 @@ HERE, ELSEWHERE = invocation(), invocation(version(region="us-east-1"))
 
 def test_the_call_beyond_the_cap_is_refused_as_aws_refuses_it():
     admission = Admission(1)
-    with admission.hold(HERE), pytest.raises(TooManyRequests) as caught:
-        admission.hold(HERE)
+    with admission.hold(HERE, 0.0), pytest.raises(TooManyRequests) as caught:
+        admission.hold(HERE, 0.0)
     error = caught.value
     assert (error.code, error.status, error.message) == ("TooManyRequestsException", 429, "Rate Exceeded.")
     assert error.members == {
@@ -30,7 +30,8 @@ def test_the_call_beyond_the_cap_is_refused_as_aws_refuses_it():
 
 def test_accounts_and_regions_have_a_cap_each():
     admission = Admission(1)
-    with admission.hold(HERE), admission.hold(ELSEWHERE), admission.hold(invocation(version(account="222222222222"))):
+    other = invocation(version(account="222222222222"))
+    with admission.hold(HERE, 0.0), admission.hold(ELSEWHERE, 0.0), admission.hold(other, 0.0):
         assert admission.busy("111111111111", "eu-west-1") == 1
     assert admission.busy("111111111111", "eu-west-1") == 0
 
@@ -38,7 +39,7 @@ def test_accounts_and_regions_have_a_cap_each():
 def test_a_permit_is_given_back_however_its_block_ends():
     admission = Admission(1)
     for trouble in (ValueError, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
-        with pytest.raises(trouble), admission.hold(HERE):
+        with pytest.raises(trouble), admission.hold(HERE, 0.0):
             raise trouble
     assert admission.busy("111111111111", "eu-west-1") == 0
 
@@ -56,7 +57,7 @@ def test_no_order_of_events_exceeds_the_cap_or_loses_a_permit(limit, steps):
     async def call(of: Invocation, gate: asyncio.Future[None]) -> None:
         nonlocal refused
         try:
-            permit = admission.hold(of)
+            permit = admission.hold(of, 0.0)
         except TooManyRequests:
             refused += 1
             return

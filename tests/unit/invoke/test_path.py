@@ -17,15 +17,15 @@ from lambent.observe.records import LARGEST, _frame
 async def test_the_listeners_hear_the_outcome_and_how_long_the_invocation_waited():
     engine = Engine()
     done = await engine.invoker.invoke(invocation())
-    assert engine.heard == [(invocation(), done, 250.0)]
+    assert engine.heard == [(invocation(), done, 250.0, None)]
     assert engine.admission.busy(ACCOUNT, REGION) == engine.placement.leased == 0
 
 
 async def test_a_throttled_invocation_is_heard_of_and_takes_no_sandbox():
     engine = Engine(limit=1)
-    with engine.admission.hold(invocation()), pytest.raises(TooManyRequests):
+    with engine.admission.hold(invocation(), 0.0), pytest.raises(TooManyRequests):
         await engine.invoker.invoke(invocation())
-    assert engine.heard == [(invocation(), None, 0.0)]
+    assert engine.heard == [(invocation(), None, 0.0, "ConcurrentInvocationLimitExceeded")]
     assert engine.placement.ran == []
 
 
@@ -35,7 +35,7 @@ async def test_an_invocation_that_finds_no_sandbox_is_heard_of_as_a_failure(trou
     engine.placement.no_sandbox = trouble
     with pytest.raises(type(trouble)):
         await engine.invoker.invoke(invocation())
-    ((_, heard, _),) = engine.heard
+    ((_, heard, _, _),) = engine.heard
     assert heard is not None
     assert (heard.status, heard.error_type) == ("failure", type(trouble).__name__)
 
@@ -63,13 +63,13 @@ def test_a_record_tells_of_a_cold_invocation_all_that_is_known():
 
 
 def test_a_record_of_a_throttled_invocation_says_why():
-    kept = recording.record(invocation(), None, 0.0)
+    kept = recording.record(invocation(), None, 0.0, "ConcurrentInvocationLimitExceeded")
     assert (kept.outcome, kept.reason, kept.billed_ms) == ("throttled", "ConcurrentInvocationLimitExceeded", 0)
 
 
 def test_a_listener_hands_each_record_on():
     kept: list[Record] = []
-    recording.listener(kept.append)(invocation(), outcome(), 1.0)
+    recording.listener(kept.append)(invocation(), outcome(), 1.0, None)
     assert [each.request_id for each in kept] == [REQUEST_ID]
 
 

@@ -95,7 +95,7 @@ class Call:
 
     async def _run(self, keeper: Keeper) -> None:
         try:
-            async with keeper.lease(invocation(self.version)) as sandbox:
+            async with keeper.lease(self.version) as sandbox:
                 self.sandbox = sandbox
                 await self.gate
         finally:
@@ -459,7 +459,7 @@ async def test_a_call_for_which_no_agent_comes_fails(monkeypatch: pytest.MonkeyP
     keeper, _, _, _ = make_keeper()
     keeper.detach()
     with pytest.raises(AgentGone, match="restarted"):
-        async with keeper.lease(invocation()):
+        async with keeper.lease(invocation().version):
             pass
     assert keeper.alive == 0
 

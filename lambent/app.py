@@ -29,13 +29,13 @@ from lambent.edge.extras import Extras
 from lambent.edge.frontdoor import FrontDoor
 from lambent.edge.http import HttpLimits, HttpServer, serve
 from lambent.edge.images import ImageDoor
-from lambent.errors import AgentGone, LambentError, ResourceNotFound
+from lambent.errors import AgentGone, LambentError, NotImplementedYet, ResourceNotFound
 from lambent.invoke import recording
 from lambent.invoke.admission import Admission
 from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
 from lambent.invoke.resolve import Resolver
-from lambent.model import Version
+from lambent.model import Allocation, Version
 from lambent.observe.logbook import Logbook
 from lambent.observe.records import Records
 from lambent.sandbox.agent_client import AgentClient
@@ -199,6 +199,12 @@ class App:
     def changed(self, account: str, region: str, name: str) -> None:
         self.resolver.forget(account, region, name)
         self.keeper.changed(account, region, name, lambda number: self.stays(account, region, name, number))
+
+    def limits_changed(self, account: str, region: str, name: str) -> None:
+        raise NotImplementedYet("reserved and provisioned concurrency are not obeyed yet")
+
+    def allocation(self, account: str, region: str, name: str, qualifier: str) -> Allocation:
+        raise NotImplementedYet("provisioned concurrency is not obeyed yet")
 
     def refuse_snapshots(self) -> str | None:
         return self.keeper.agent.hello.isolation.no_snapshots or None if self.keeper.agent else None

@@ -192,6 +192,15 @@ class Isolation(msgspec.Struct, frozen=True, kw_only=True):
     no_snapshots: str = ""  # why SnapStart is not possible here; "" where it is
 
 
+class Allocation(msgspec.Struct, frozen=True, kw_only=True):
+    """How far provisioned concurrency is: environments initialised, and those of them that calls get."""
+
+    allocated: int = 0
+    available: int = 0  # nought until all of them are ready
+    status: str = "IN_PROGRESS"  # IN_PROGRESS | READY | FAILED
+    reason: str = ""  # why it failed
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True):
     """The one compact record that each invocation leaves. Order is the storage format: only ever append fields."""
 

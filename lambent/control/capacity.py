@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lambent.model import Version
+from lambent.model import Allocation, Version
 
 
 class Capacity(Protocol):
@@ -21,6 +21,14 @@ class Capacity(Protocol):
 
         Not called when a deployment ends: versions that are not Active must not be remembered in the first place.
         """
+        ...
+
+    def limits_changed(self, account: str, region: str, name: str) -> None:
+        """Reserved or provisioned concurrency of a function was set or taken away: obey what the store says now."""
+        ...
+
+    def allocation(self, account: str, region: str, name: str, qualifier: str) -> Allocation:
+        """How far the provisioned concurrency of that qualifier is; nothing of it, and IN_PROGRESS, if none is kept."""
         ...
 
     def refuse_images(self) -> str | None:

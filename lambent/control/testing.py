@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 
-from lambent.model import Version
+from lambent.model import Allocation, Version
 
 
 class MemoryCapacity:
@@ -19,6 +19,8 @@ class MemoryCapacity:
         self.no_snapshots: str | None = None  # why SnapStart is not possible
         self.prepared: list[Version] = []
         self.changes: list[tuple[str, str, str]] = []
+        self.limits: list[tuple[str, str, str]] = []  # functions whose limits were changed
+        self.allocations: dict[tuple[str, str, str, str], Allocation] = {}
         self._open = asyncio.Event()
         self._open.set()
 
@@ -36,6 +38,12 @@ class MemoryCapacity:
 
     def changed(self, account: str, region: str, name: str) -> None:
         self.changes.append((account, region, name))
+
+    def limits_changed(self, account: str, region: str, name: str) -> None:
+        self.limits.append((account, region, name))
+
+    def allocation(self, account: str, region: str, name: str, qualifier: str) -> Allocation:
+        return self.allocations.get((account, region, name, qualifier), Allocation())
 
     async def seal(self, variables: Mapping[str, str], owner: str) -> bytes:
         """Not encrypted, but as tied to its owner as what is."""

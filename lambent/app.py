@@ -36,7 +36,9 @@ from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
 from lambent.invoke.resolve import Resolver
 from lambent.model import Allocation, Version
+from lambent.observe.journal import Journal
 from lambent.observe.logbook import Logbook
+from lambent.observe.metrics import Metrics
 from lambent.observe.records import Records
 from lambent.sandbox.agent_client import AgentClient
 from lambent.sandbox.agent_process import AgentProcess
@@ -77,13 +79,15 @@ class App:
         self.images.repair()
         self.image_names = ImageNames(self.database)
         self.logbook = Logbook(data / "logs", settings.keep_logs_mb * MB)
-        self.records = Records(data / "records", settings.keep_records_mb * MB)
+        self.metrics = Metrics(self.clock)
+        self.records = Records(data / "records", settings.keep_records_mb * MB, after=self.metrics.digest)
+        self.journal = Journal(data / "journal", settings.keep_journal_mb * MB)
         starter = Starter(self.code.path, self.images, self.logbook, self.clock)
         self.keeper = Keeper(settings, starter, self.clock)
         self.secrets = Secrets(self.keeper.present)
         self.resolver = Resolver(self.load_version)
         self.admission = Admission(settings.concurrency)
-        listeners = [recording.listener(self.records.append)]
+        listeners = [recording.listener(self.records.append, self.metrics.hear)]
         self.invoker = Invoker(self.admission, self.keeper, self.clock, listeners)
         secret = download.secret(data)
         self.control = Control(
@@ -148,6 +152,7 @@ class App:
             self.keeper.agent.close()
         await self.process.stop()
         self.records.close()
+        self.journal.close()
         self.logbook.close()
         self.database.close()
 

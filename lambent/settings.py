@@ -48,6 +48,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("function_endpoint", True, "functions get AWS_ENDPOINT_URL, which leads their AWS clients back to Lambent"),
     Setting("drain_s", 30, "seconds that running calls get to finish at shutdown"),
     Setting("keep_records_mb", 64, "disk space for the record of each invocation; the oldest go first"),
+    Setting("keep_journal_mb", 64, "disk space for what `lambent explain` tells beyond records; the oldest goes first"),
     Setting("keep_logs_mb", 64, "disk space for the logs of each function; the oldest go first"),
     Setting("code_storage_mb", 76800, "code storage of an account in a region (AWS: 75 GB)"),
     Setting("body_limit_mb", 67, "largest request body that is read at all (AWS: 70,167,211 bytes)"),
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     function_endpoint: bool = True
     drain_s: int = 30
     keep_records_mb: int = 64
+    keep_journal_mb: int = 64
     keep_logs_mb: int = 64
     code_storage_mb: int = 76800
     body_limit_mb: int = 67
@@ -171,7 +173,10 @@ def _check(settings: Settings) -> None:
             f"host {settings.host!r} is beyond loopback, which needs authentication, and authentication is not built "
             "yet: listen on 127.0.0.1 and put an authenticating proxy in front"
         )
-    for name in ("concurrency", "sandboxes", "keep_records_mb", "keep_logs_mb", "code_storage_mb", "body_limit_mb"):
+    for name in (
+        "concurrency", "sandboxes", "keep_records_mb", "keep_journal_mb", "keep_logs_mb", "code_storage_mb",
+        "body_limit_mb",
+    ):  # fmt: skip
         if getattr(settings, name) < 1:
             raise SettingError(f"{name} must be at least 1; found {getattr(settings, name)}")
     for name in ("husks", "idle_expiry_s", "max_age_s", "freeze_after_ms", "memory_budget_mb", "drain_s"):

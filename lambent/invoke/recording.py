@@ -24,8 +24,14 @@ def record(invocation: Invocation, outcome: Outcome | None, wait_ms: float, why:
     )  # fmt: skip
 
 
-def listener(append: Callable[[Record], None]) -> Callable[[Invocation, Outcome | None, float, str | None], None]:
+def listener(
+    append: Callable[[Record], None], count: Callable[[Record, str], None] = lambda record, invoked_arn: None
+) -> Callable[[Invocation, Outcome | None, float, str | None], None]:
+    """For the records, and for the metrics, which also want to know what the caller named."""
+
     def listen(invocation: Invocation, outcome: Outcome | None, wait_ms: float, why: str | None) -> None:
-        append(record(invocation, outcome, wait_ms, why))
+        made = record(invocation, outcome, wait_ms, why)
+        append(made)
+        count(made, invocation.invoked_arn)
 
     return listen

@@ -3,38 +3,28 @@
 <root>/<number>.rec     length-prefixed msgpack of model.Record, oldest segment removed first
 """
 
-import contextlib
-import os
-import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
 
 import msgspec
 
 from lambent.model import Record
-from lambent.observe.background import Background
+from lambent.observe.segments import LARGEST, SEGMENTS, Segmented, framed
 
-SEGMENTS = 16
-FLUSH_EVERY_S = 0.1
-LARGEST = 65_535  # bytes of one record; an ordinary one has 200
+__all__ = ["LARGEST", "SEGMENTS", "Records"]
+
 RECENT = 10_000  # kept in memory too: enough for a status page without touching the disk
-_SIZE = struct.Struct(">H")
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Records(Background[Record]):
-    """`append` is one deque append; a thread encodes and writes."""
+class Records(Segmented[Record]):
+    """`append` is one deque append; a thread encodes and writes, and calls `after` when it has, in each round."""
 
-    def __init__(self, root: Path, keep_bytes: int) -> None:
-        super().__init__("lambent-records", FLUSH_EVERY_S)
-        root.mkdir(parents=True, exist_ok=True)
-        self.root = root
-        self.segment_bytes = max(4096, keep_bytes // SEGMENTS)
+    def __init__(self, root: Path, keep_bytes: int, after: Callable[[], None] = lambda: None) -> None:
+        super().__init__("lambent-records", root, "rec", keep_bytes)
         self.recent: deque[Record] = deque(maxlen=RECENT)
-        self._number = max((int(path.stem) for path in root.glob("*.rec")), default=1)
-        self._file: IO[Any] = self._open(self._number)
+        self._after = after
         self._thread.start()
 
     def append(self, record: Record) -> None:
@@ -44,95 +34,47 @@ class Records(Background[Record]):
             self._rouse()
 
     def read(self) -> Iterator[Record]:
-        """Every record on disk, oldest first; a record that a crash cut short ends its segment."""
-        decode = msgspec.msgpack.Decoder(Record).decode
-        for path in sorted(self.root.glob("*.rec")):
-            yield from _segment(path, decode)
+        """Every record on disk, oldest first."""
+        return self.decoded(_decoder())
 
     def find(self, request_id: str) -> Record | None:
         """The record of one invocation; the newest if a request id was used again."""
         for record in reversed(self.recent):
             if record.request_id == request_id:
                 return record
-        found = None
-        for record in self.read():
-            if record.request_id == request_id:
-                found = record
-        return found
+        found = self.about(request_id)
+        return found[-1] if found else None
 
-    def close(self) -> None:
-        super().close()
-        self._file.close()
+    def about(self, request_id: str) -> list[Record]:
+        """All records of one request id, which an event's attempts share, oldest first; from any thread."""
+        recent = [record for record in self.recent.copy() if record.request_id == request_id]
+        stored = self.holding(request_id, _decoder())
+        # What is recent is on disk too, or will be in a moment.
+        found = dict.fromkeys([*(record for record in stored if record.request_id == request_id), *recent])
+        return sorted(found, key=lambda record: (record.attempt, record.at))
+
+    def since(self) -> float | None:
+        """The time of the oldest record that there is (epoch seconds)."""
+        oldest = next(self.read(), None) or next(iter(self.recent.copy()), None)
+        return oldest.at if oldest else None
 
     # -- the writer thread
 
-    def _open(self, number: int) -> IO[Any]:
-        path = self.root / f"{number:012d}.rec"
-        file = open(path, "ab", buffering=0)  # noqa: SIM115 - it stays open
-        file.truncate(_whole(path))  # what follows half a record could never be read
-        file.seek(0, os.SEEK_END)
-        return file
+    def _frame(self, item: Record) -> bytes:
+        return _frame(item)
 
     def _write_pending(self) -> None:
-        data = b"".join([_frame(self._pending.popleft()) for _ in range(len(self._pending))])
-        with contextlib.suppress(OSError):  # a full disk loses records, never an invocation
-            self._write(data)
+        super()._write_pending()
+        self._after()
 
-    def _write(self, data: bytes) -> None:
-        if self._file.tell() >= self.segment_bytes:
-            self._next_segment()
-        start = self._file.tell()
-        try:
-            written = self._file.write(data)
-        except OSError:
-            written = 0
-        if written < len(data):
-            self._file.truncate(start)
-            self._file.seek(start)
 
-    def _next_segment(self) -> None:
-        file = self._open(self._number + 1)
-        self._file.close()
-        self._file = file
-        self._number += 1
-        for old in sorted(self.root.glob("*.rec"))[:-SEGMENTS]:
-            os.unlink(old)
+def _decoder() -> Callable[[bytes], Record]:
+    return msgspec.msgpack.Decoder(Record).decode
 
 
 def _frame(record: Record) -> bytes:
     """A record behind its size; nothing if it is too large to be one, which would end the writer and all records."""
     try:
-        data = _encode(record)
+        return framed(_encode(record))
     except ValueError:  # half of a surrogate pair in a name that a function chose
         return b""
-    return _SIZE.pack(len(data)) + data if len(data) <= LARGEST else b""
-
-
-def _whole(path: Path) -> int:
-    """How many bytes of a segment are whole records; a crash may have cut the last one off."""
-    data = path.read_bytes()
-    at = 0
-    while at + _SIZE.size <= len(data):
-        end = at + _SIZE.size + int(_SIZE.unpack_from(data, at)[0])
-        if end > len(data):
-            break
-        at = end
-    return at
-
-
-def _segment(path: Path, decode: Any) -> Iterator[Record]:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return
-    at = 0
-    while at + _SIZE.size <= len(data):
-        (size,) = _SIZE.unpack_from(data, at)
-        body = data[at + _SIZE.size : at + _SIZE.size + size]
-        if len(body) < size:
-            return
-        try:
-            yield decode(body)
-        except msgspec.DecodeError:
-            return
-        at += _SIZE.size + size

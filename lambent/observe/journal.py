@@ -1,0 +1,125 @@
+"""What was noteworthy in the lives of invocations and events, and why: `lambent explain` is made of it.
+
+<root>/<number>.jnl     length-prefixed msgpack of Entry, oldest segment removed first
+"""
+
+import time
+from collections import deque
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from lambent.observe.segments import Segmented, framed
+
+RECENT = 5_000  # entries kept in memory too
+MOST_PENDING = 50_000  # entries that wait to be written; a slow disk loses what comes beyond, and no memory
+LONGEST_FACT = 1_000  # characters
+MOST_FACTS = 16
+# A storm of throttles says the same thing over and over, and each has its record besides.
+STORMY = frozenset({"throttled"})
+STORM_BURST = 1_000
+STORM_PER_S = 100.0
+
+Fact = str | int | float | bool | None
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that happened. Order is the storage format: only ever append fields."""
+
+    at: float  # epoch seconds of the product's clock
+    request_id: str
+    kind: str  # accepted | throttled | waited | attempt-failed | retry-at | interrupted | kept | delivered | ...
+    facts: dict[str, Fact] = {}
+
+
+class _Told(NamedTuple):
+    at: float
+    request_id: str
+    kind: str
+    facts: dict[str, object]
+
+
+class Journal(Segmented[_Told]):
+    """`tell` is one deque append and never fails; a thread bounds, encodes and writes."""
+
+    def __init__(self, root: Path, keep_bytes: int) -> None:
+        super().__init__("lambent-journal", root, "jnl", keep_bytes)
+        self.recent: deque[Entry] = deque(maxlen=RECENT)
+        self.lost = 0  # entries that nobody will read: too many at once
+        self._storm = _Allowance(STORM_BURST, STORM_PER_S)
+        self._thread.start()
+
+    def tell(self, at: float, request_id: str, kind: str, /, **facts: object) -> None:
+        """That `kind` of thing happened to that invocation or event at `at` (epoch); facts are small and named."""
+        if len(self._pending) >= MOST_PENDING or (kind in STORMY and not self._storm.take()):
+            self.lost += 1
+            return
+        self._pending.append(_Told(at, request_id, kind, facts))
+        if self._asleep:
+            self._rouse()
+
+    def about(self, request_id: str) -> list[Entry]:
+        """All that is known of one id, oldest first; from any thread. It reads the disk: not for the event loop."""
+        pending = [entry for told in self._pending.copy() if told.request_id == request_id for entry in [_entry(told)]]
+        recent = [entry for entry in self.recent.copy() if entry.request_id == request_id]
+        stored = self.holding(request_id, msgspec.msgpack.Decoder(Entry).decode)
+        # By what they say: each of them may be in two of the places by now.
+        found = {_encode(entry): entry for entry in [*stored, *recent, *pending] if entry.request_id == request_id}
+        return sorted(found.values(), key=lambda entry: entry.at)
+
+    def since(self) -> float | None:
+        """The time of the oldest entry that there is (epoch seconds)."""
+        oldest = next(self.decoded(msgspec.msgpack.Decoder(Entry).decode), None)
+        oldest = oldest or next(iter(self.recent.copy()), None)
+        return oldest.at if oldest else None
+
+    # -- the writer thread
+
+    def _frame(self, item: _Told) -> bytes:
+        try:
+            entry = _entry(item)
+            data = framed(_encode(entry))
+        except Exception:  # whatever somebody found worth telling, the writer goes on
+            self.lost += 1
+            return b""
+        self.recent.append(entry)
+        return data
+
+
+class _Allowance:
+    """So many at once, and so many a second from then on, in real time."""
+
+    def __init__(self, burst: int, per_s: float) -> None:
+        self._burst, self._per_s = burst, per_s
+        self._left, self._at = float(burst), time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def _entry(told: _Told) -> Entry:
+    """What was told, in the form and size that can be kept."""
+    facts = {str(name): _small(value) for name, value in list(told.facts.items())[:MOST_FACTS]}
+    return Entry(float(told.at), _text(told.request_id), _text(told.kind), facts)
+
+
+def _small(value: object) -> Fact:
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < 1 << 63:
+        return value
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else str(value)
+    text = text if len(text) <= LONGEST_FACT else f"{text[: LONGEST_FACT - 1]}…"
+    return text.encode("utf-8", "replace").decode()  # a function's words may hold half of a surrogate pair

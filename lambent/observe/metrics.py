@@ -1,0 +1,171 @@
+"""CloudWatch's AWS/Lambda metrics as minutes of count, sum, least and most; kept in memory for three hours.
+
+Source of names and meanings: lambda-semantics.md §25. An invocation counts in the minute in which it was received, as
+on AWS. A metric of all functions of an account in a region has the function name "".
+"""
+
+import threading
+from array import array
+from collections import deque
+from collections.abc import Iterator
+
+import msgspec
+
+from lambent.clock import Clock
+from lambent.model import Record
+
+MINUTE_S = 60
+KEEP_MINUTES = 180
+MOST_SERIES = 20_000  # of a metric and a function (and qualifier); the ones untouched for longest go first
+MOST_MINUTES = 1_000_000  # of all series together: 40 MB
+_WIDTH = 5  # numbers in a row of a series: minute, count, sum, min, max
+
+Function = tuple[str, str, str]  # account, region, name
+Key = tuple[str, Function, str]  # metric, function, qualifier ("": whatever it was invoked with)
+
+
+class Minute(msgspec.Struct, frozen=True):
+    """What was seen of one metric in one minute, which begins at `at` (epoch seconds)."""
+
+    at: float
+    count: int
+    sum: float
+    min: float
+    max: float
+
+
+class Metrics:
+    """What is told is appended to `_fresh`; it is added up by whoever looks, or by the records' thread.
+
+    `_series` changes only under `_lock`. Each is an array of rows in order of time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._fresh: deque[tuple[Record, str] | tuple[float, Key, float]] = deque()
+        self._series: dict[Key, array[float]] = {}
+        self._minutes = 0  # rows of all series
+        self._newest = 0.0  # minute
+        self._lock = threading.Lock()
+
+    # -- what is told: one append each, on the hot path
+
+    def hear(self, record: Record, invoked_arn: str) -> None:
+        """An invocation is over, or was throttled; `invoked_arn` is as its caller named the function."""
+        self._fresh.append((record, invoked_arn))
+
+    def add(self, metric: str, function: Function, value: float, qualifier: str = "") -> None:
+        """Something happened to a function now; it counts for the function, its qualifier if any, and all functions."""
+        now = self._clock.epoch()
+        for key in _levels(metric, function, qualifier):
+            self._fresh.append((now, key, value))
+
+    def sample(self, metric: str, function: Function, value: float, qualifier: str = "") -> None:
+        """How high something stands now, for exactly that function (name "": all) and qualifier."""
+        self._fresh.append((self._clock.epoch(), (metric, function, qualifier), value))
+
+    # -- what is asked
+
+    def minutes(self, metric: str, function: Function, qualifier: str = "", since: float = 0.0) -> list[Minute]:
+        """The minutes that have anything, from that which holds `since` (epoch seconds) on, oldest first."""
+        self.digest()
+        with self._lock:
+            rows = list(_rows(self._series.get((metric, function, qualifier), array("d"))))
+        return [row for row in rows if row.at > since - MINUTE_S]
+
+    def series(self) -> list[Key]:
+        """All that there is something of."""
+        self.digest()
+        with self._lock:
+            return sorted(self._series)
+
+    def digest(self) -> None:
+        """Add up what was told since the last time; from any thread."""
+        with self._lock:
+            for _ in range(len(self._fresh)):
+                news = self._fresh.popleft()
+                if len(news) == 2:
+                    self._take_in(*news)
+                else:
+                    self._put(*news)
+            if len(self._series) > MOST_SERIES or self._minutes > MOST_MINUTES:
+                self._make_room()
+
+    # -- details, under the lock
+
+    def _take_in(self, record: Record, invoked_arn: str) -> None:
+        parts = record.arn.split(":")
+        function, named = (parts[4], parts[3], parts[6]), invoked_arn.split(":")
+        qualifier = named[7] if len(named) > 7 else ""
+        for metric, value in _of(record):
+            for key in _levels(metric, function, qualifier):
+                self._put(record.at, key, value)
+
+    def _put(self, at: float, key: Key, value: float) -> None:
+        minute = at // MINUTE_S * MINUTE_S
+        rows = self._series.get(key)
+        if rows is None:
+            rows = self._series[key] = array("d")
+        row = len(rows) - _WIDTH
+        while row >= 0 and rows[row] > minute:  # a long call is told of when it is over
+            row -= _WIDTH
+        if row >= 0 and rows[row] == minute:
+            rows[row + 1] += 1
+            rows[row + 2] += value
+            rows[row + 3] = min(rows[row + 3], value)
+            rows[row + 4] = max(rows[row + 4], value)
+            return
+        rows[row + _WIDTH : row + _WIDTH] = array("d", (minute, 1, value, value, value))
+        self._newest = max(self._newest, minute)
+        self._minutes += 1 - _shorten(rows, self._newest - KEEP_MINUTES * MINUTE_S)
+
+    def _make_room(self) -> None:
+        """Forget the series of functions that nobody uses any more, then the oldest half of everything, or so."""
+        self._forget(self._newest - KEEP_MINUTES * MINUTE_S)
+        keep_s = KEEP_MINUTES * MINUTE_S / 2
+        while keep_s > MINUTE_S and (len(self._series) > MOST_SERIES or self._minutes > MOST_MINUTES):
+            self._forget(self._newest - keep_s)
+            keep_s /= 2
+        while len(self._series) > MOST_SERIES:
+            self._minutes -= len(self._series.pop(next(iter(self._series)))) // _WIDTH
+
+    def _forget(self, before: float) -> None:
+        for key, rows in list(self._series.items()):
+            self._minutes -= _shorten(rows, before)
+            if not rows:
+                del self._series[key]
+
+
+def _levels(metric: str, function: Function, qualifier: str) -> tuple[Key, ...]:
+    account, region, _ = function
+    plain = (metric, function, ""), (metric, (account, region, ""), "")
+    return ((metric, function, qualifier), *plain) if qualifier else plain
+
+
+def _of(record: Record) -> list[tuple[str, float]]:
+    """What one record says of its function. Errors are the function's own: ours are no invocations, as on AWS."""
+    if record.outcome == "throttled":
+        return [("Throttles", 1.0)]
+    if not record.sandbox:
+        return []  # it never ran
+    failed = 0.0 if record.outcome == "success" else 1.0
+    found = [("Invocations", 1.0), ("Errors", failed), ("Duration", record.duration_ms)]
+    if record.initialization == "provisioned-concurrency":
+        found.append(("ProvisionedConcurrencyInvocations", 1.0))
+    return found
+
+
+def _shorten(rows: "array[float]", before: float) -> int:
+    """Drop the rows of minutes before that one; how many there were."""
+    at = 0
+    while at < len(rows) and rows[at] < before:
+        at += _WIDTH
+    if at:
+        del rows[:at]
+    return at // _WIDTH
+
+
+def _rows(rows: "array[float]") -> Iterator[Minute]:
+    for at in range(0, len(rows), _WIDTH):
+        minute, count, total, least, most = rows[at : at + _WIDTH]
+        yield Minute(minute, int(count), total, least, most)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,10 @@ class Transaction:
     def write(self, query: str, /, **parameters: Any) -> int:
         """Run a query that changes something; the number of rows it changed."""
         return self._connection.execute(self._named[query], parameters).rowcount
+
+    def write_many(self, query: str, /, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a query that changes something once for each of `rows`, its parameters."""
+        self._connection.executemany(self._named[query], rows)
 
     def read(self, query: str, /, **parameters: Any) -> list[Row]:
         """Run a query and see also what this transaction has written so far."""

@@ -1,0 +1,290 @@
+"""Runs what was accepted: in turn for all functions, within their concurrency, and again when that is due.
+
+Only events that have just been started count against what is run at a time. One that takes long (its function sleeps,
+or waits for somebody) gives its place to another as long as the processors have time left: so trivial events go through
+a few sandboxes one after the other, and slow ones get as many as their concurrency allows.
+"""
+
+import asyncio
+import logging
+import math
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lambent.clock import Clock, Timer
+from lambent.errors import LambentError
+from lambent.events.attempt import Attempts, Result
+from lambent.events.ledger import Ledger
+from lambent.events.lines import LOW, MOST_READY, Line, Lines, may_start
+from lambent.events.load import Processors
+from lambent.model import Event
+from lambent.sandbox.watch import Watch
+from lambent.store.queue import Again, FunctionKey, Over, Queue
+
+log = logging.getLogger("lambent")
+
+YOUNG = 4 * (os.cpu_count() or 1)  # events at a time that have just been started
+YOUNG_S = 0.03
+LOOK_EVERY_S = 0.05  # at lines that were held back; others than events take and give back permits
+SATURATED = 0.03  # less idle time than that: more at a time would only make all of them slower
+THROTTLE_PAUSE_S = 1.0
+EARLY_S = 0.001  # dates are doubles: a timer may seem to fire a little before what it was set for
+
+Settle = Callable[[Event, Result], tuple[tuple[str, dict[str, Any]], ...]]  # rows that take the place of an event that ended
+
+
+class Runner:
+    """One task that tries events, one after the other."""
+
+    def __init__(self, dispatcher: "Dispatcher") -> None:
+        self._dispatcher = dispatcher
+        self.long = False
+
+    def takes_long(self, for_s: float) -> None:
+        self.long = True
+        self._dispatcher.grew_old()
+
+
+class Dispatcher:
+    """State changes on the event loop only. `_young` are attempts that have just begun, `_running` all of them."""
+
+    def __init__(
+        self, queue: Queue, attempts: Attempts, clock: Clock, settle: Settle, posted: Callable[[], None] = lambda: None
+    ) -> None:
+        self.lines = Lines()
+        self._posted = posted  # told when something has taken the place of an event
+        self._queue = queue
+        self._attempts = attempts
+        self._clock = clock
+        self._settle = settle
+        self._ledger = Ledger(queue, self._spawn, self.pump)
+        self._processors = Processors()
+        self._watch: Watch | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._young = 0
+        self._running = 0
+        self._closing = False
+        self._timer: Timer | None = None
+        self._timer_at = math.inf
+        self._looking = False
+        self.interrupted = 0  # events that were taken when the last server ended; each may have run twice
+
+    # -- intake's Dispatch
+
+    def expect(self, event: Event) -> bool:
+        if self._closing or event.due > self._clock.epoch() or not self.lines.keeps(event):
+            return False
+        self.lines.line(_function(event)).storing += 1
+        return True
+
+    def arrived(self, event: Event, taken: bool, *, stored: bool) -> None:
+        line = self.lines.line(_function(event))
+        if taken:
+            line.storing -= 1
+        if not stored:
+            return self.lines.forget(line)
+        if taken:
+            self.lines.make_ready(line, event)
+        else:
+            self._stored(line, event.due)
+            self._refill(line)
+        self.pump()
+
+    # -- life
+
+    async def start(self) -> list[Any]:
+        """Take up what is on disk; what the last server had taken is returned, for the journal."""
+        interrupted = list(await self._queue.interrupted())
+        self.interrupted += len(interrupted)
+        for backlog in self._queue.backlogs():
+            line = self.lines.line(backlog.function)
+            line.stored, line.due = backlog.waiting, backlog.due
+        self._wake()
+        return interrupted
+
+    async def close(self, patience_s: float) -> None:
+        """Start nothing more; let what runs come to its end, and write that down."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=patience_s)
+        for task in list(self._tasks):
+            task.cancel()
+        unfinished = bool(self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not unfinished:
+            await self._queue.give_back()
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "running": self._running,
+            "waiting": sum(line.waiting for line in self.lines.all.values()),
+            "interrupted": self.interrupted,
+        }
+
+    # -- at work
+
+    def pump(self) -> None:
+        """Start what may be started."""
+        if self._closing or self._ledger.full:
+            return
+        while self._may_start_more():
+            event = self.lines.next(self._may_start)
+            if event is None:
+                break
+            self._begin()
+            self._spawn(self._run(Runner(self), event))
+        if self.lines.held and not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look_again)
+
+    def grew_old(self) -> None:
+        self._young -= 1
+        self.pump()
+
+    def added(self, function: FunctionKey, due: float) -> None:
+        """Somebody else has put an event into the queue, which nobody has taken."""
+        line = self.lines.line(function)
+        self._stored(line, due)
+        self._refill(line)
+
+    # -- details
+
+    def _may_start_more(self) -> bool:
+        if self._young >= YOUNG:
+            return False
+        return self._running < YOUNG or self._processors.idle() > SATURATED
+
+    def _now(self) -> float:
+        return self._clock.epoch() + EARLY_S
+
+    def _may_start(self, line: Line) -> bool:
+        now = self._now()
+        if not line.running and line.paused_until <= now:
+            return True
+        room, guaranteed = self._attempts.room(line.ready[0])
+        return may_start(line, now, room, guaranteed=guaranteed)
+
+    def _begin(self) -> None:
+        self._young += 1
+        self._running += 1
+
+    async def _run(self, runner: Runner, event: Event | None) -> None:
+        """This event, and then whatever is next, while there may be that many at a time."""
+        watch = self._watch = self._watch or Watch(asyncio.get_running_loop(), YOUNG_S)
+        while event is not None:
+            line = self.lines.line(_function(event))
+            runner.long = False
+            watch.begin(runner)
+            try:
+                self._conclude(line, event, await self._attempts.make(event))
+            except Exception as error:
+                log.exception("event %s could not be tried", event.request_id)
+                self._conclude(line, event, self._attempts.broken(event, error))
+            finally:
+                watch.end(runner)
+                line.running -= 1
+                self._running -= 1
+                if not runner.long:
+                    self._young -= 1
+            if line in self.lines.held:
+                self.lines.take_turn(line)
+            event = self._next()
+            self._refill(line)
+        self.pump()
+
+    def _next(self) -> Event | None:
+        if self._closing or self._ledger.full or not self._may_start_more():
+            return None
+        event = self.lines.next(self._may_start)
+        if event is not None:
+            self._begin()
+        return event
+
+    def _conclude(self, line: Line, event: Event, result: Result) -> None:
+        if result.again is not None:
+            if result.throttle is not None:
+                line.paused_until = self._clock.epoch() + THROTTLE_PAUSE_S
+                self._wake_at(line.paused_until)
+            again = result.again
+            self._settle(event, result)
+            self._ledger.put(Again(again), lambda: self._is_back(line, again))
+            return
+        self._ledger.put(Over(event.id, self._settle(result)), self._caught_up)
+
+    def _is_back(self, line: Line, event: Event) -> None:
+        line = self.lines.line(line.function)
+        self._stored(line, event.due)
+        self._refill(line)
+
+    def _stored(self, line: Line, due: float) -> None:
+        line.stored += 1
+        if due < line.due:
+            line.due = due
+
+    def _refill(self, line: Line) -> None:
+        """Take more of its events from disk if there are few in memory, or come back when the next is due."""
+        if line.wants(self._now()) and not self._closing:
+            line.taking = True
+            self._spawn(self._take(line))
+        elif not (line.waiting or line.running):
+            self.lines.forget(line)
+        elif line.stored and not line.taking and len(line.ready) < LOW:
+            self._wake_at(max(line.due, line.paused_until))
+
+    async def _take(self, line: Line) -> None:
+        try:
+            found = await self._queue.take(line.function, self._now(), MOST_READY, self.lines.room())
+            line.stored -= len(found)
+            for event in found:
+                self.lines.make_ready(line, event)
+            next_due = self._queue.next_due(line.function)
+            line.due = math.inf if next_due is None else next_due
+        except LambentError as error:
+            log.error("events of %s cannot be taken: %s", line.function[2], error.message)
+            await asyncio.sleep(THROTTLE_PAUSE_S)
+        finally:
+            line.taking = False
+        self._refill(line)
+        self.pump()
+
+    def _wake_at(self, due: float) -> None:
+        """One timer for all lines, set for the first of them."""
+        if due < self._timer_at and not self._closing:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = due
+            self._timer = self._clock.call_later(due - self._clock.epoch(), self._wake)
+
+    def _wake(self) -> None:
+        self._timer, self._timer_at = None, math.inf
+        self.lines.look_again()
+        for line in list(self.lines.all.values()):
+            self._refill(line)
+        self.pump()
+
+    def _look_again(self) -> None:
+        self._looking = False
+        self.lines.look_again()
+        self.pump()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """In the background; time that is moved by hand waits for it."""
+        hold = self._clock.working()
+        hold.__enter__()
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+
+        def done(task: "asyncio.Task[None]") -> None:
+            self._tasks.discard(task)
+            hold.__exit__(None, None, None)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("an event could not be dealt with; it is tried again at the next start", exc_info=error)
+
+        task.add_done_callback(done)
+
+
+def _function(event: Event) -> FunctionKey:
+    return event.account, event.region, event.name

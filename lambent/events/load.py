@@ -1,0 +1,35 @@
+"""Is there anything left of this machine's processors?"""
+
+import time
+from pathlib import Path
+
+FRESH_S = 0.2  # the kernel counts in hundredths of a second
+
+
+class Processors:
+    """Reads /proc/stat at most every FRESH_S. Where it cannot be read nothing is known to be busy."""
+
+    def __init__(self, path: Path = Path("/proc/stat")) -> None:
+        self._path = path
+        self._at = float("-inf")
+        self._before = (0, 0)
+        self._share = 1.0
+
+    def idle(self) -> float:
+        """The share of the processors' time, 0 to 1, that nobody wanted when it was last looked at."""
+        now = time.monotonic()
+        if now - self._at >= FRESH_S:
+            self._at = now
+            self._look()
+        return self._share
+
+    def _look(self) -> None:
+        try:
+            numbers = [int(word) for word in self._path.read_text().split("\n", 1)[0].split()[1:9]]
+        except (OSError, ValueError):
+            return
+        idle, total = numbers[3] + numbers[4], sum(numbers)
+        gone = total - self._before[1]
+        if gone > 0:
+            self._share = (idle - self._before[0]) / gone
+        self._before = (idle, total)

@@ -12,6 +12,8 @@ LambentError
 │   ├── TooManyRequests             a throttle, with its Reason
 │   ├── SnapStartError              an environment could not be restored from its snapshot; the code says how
 │   ├── EnvironmentDenied           environment variables that cannot be decrypted
+│   ├── RecursiveInvocation         a function in a loop with itself
+│   ├── IdempotentParameterMismatch another request under an Idempotency-Key that is in use
 │   ├── ServiceException            our fault
 │   └── NotImplementedYet           an operation or option that is not built yet
 ├── SettingError                    a setting that cannot be obeyed
@@ -124,6 +126,22 @@ function's KMS key settings."""
 
     code = "KMSAccessDeniedException"
     status = 502
+
+
+class RecursiveInvocation(AwsError):
+    """Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources \
+and stopped your function's invocation."""
+
+    code = "RecursiveInvocationException"
+    status = 400
+
+
+class IdempotentParameterMismatch(AwsError):
+    """This Idempotency-Key was used with another request: its payload, client context or invocation type was not the \
+same. Send the earlier request again, or take a new key."""
+
+    code = "IdempotentParameterMismatchException"
+    status = 400
 
 
 class ServiceException(AwsError):

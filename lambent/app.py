@@ -49,10 +49,12 @@ from lambent.sandbox.surroundings import Surroundings
 from lambent.sandbox.unsealing import Secrets
 from lambent.settings import Settings, names_in
 from lambent.store.code import CodeStore
+from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
 from lambent.store.functions import LATEST, Functions
 from lambent.store.image_names import ImageNames
 from lambent.store.images import ImageStore
+from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 from lambent.store.lock import DirectoryLock
 from lambent.wire.parse import Wire
@@ -78,6 +80,8 @@ class App:
         self.images = ImageStore(data / "images")
         self.images.repair()
         self.image_names = ImageNames(self.database)
+        self.concurrency = Concurrency(self.database)
+        self.invoke_configs = InvokeConfigs(self.database)
         self.logbook = Logbook(data / "logs", settings.keep_logs_mb * MB)
         self.metrics = Metrics(self.clock)
         self.records = Records(data / "records", settings.keep_records_mb * MB, after=self.metrics.digest)
@@ -92,7 +96,8 @@ class App:
         secret = download.secret(data)
         self.control = Control(
             self.functions, self.code, self, self.clock, settings, layers=self.layers, images=self.images,
-            image_names=self.image_names, secret=secret,
+            image_names=self.image_names, concurrency=self.concurrency, invoke_configs=self.invoke_configs,
+            secret=secret,
         )  # fmt: skip
         self.extras = Extras(
             settings,
@@ -102,7 +107,7 @@ class App:
             clock=self.clock,
             status=self.status,
             exists=self.exists,
-            image_door=ImageDoor(self.control),
+            doors=(ImageDoor(self.control),),
         )
         self.frontdoor = FrontDoor(Wire(settings), self.control, DataPlane(self.resolver, self.invoker), self.extras)
         self.server: HttpServer | None = None
@@ -203,6 +208,7 @@ class App:
 
     def changed(self, account: str, region: str, name: str) -> None:
         self.resolver.forget(account, region, name)
+        self.invoke_configs.forget(account, region, name)
         self.keeper.changed(account, region, name, lambda number: self.stays(account, region, name, number))
 
     def limits_changed(self, account: str, region: str, name: str) -> None:

@@ -15,9 +15,11 @@ from lambent.control.capacity import Capacity
 from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
+from lambent.store.concurrency import Concurrency
 from lambent.store.functions import Functions
 from lambent.store.image_names import ImageNames
 from lambent.store.images import ImageStore
+from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # the kernel's word -> AWS's
@@ -41,6 +43,8 @@ class Control:
         layers: Layers,
         images: ImageStore,
         image_names: ImageNames,
+        concurrency: Concurrency,
+        invoke_configs: InvokeConfigs,
         runtimes: RuntimeTable = TABLE,
         secret: bytes = b"",  # signs download links; empty: links die with this process
         architecture: str = "",  # empty: this machine's
@@ -50,6 +54,8 @@ class Control:
         self.layers = layers
         self.images = images
         self.image_names = image_names
+        self.concurrency = concurrency
+        self.invoke_configs = invoke_configs
         self.code = code
         self.capacity = capacity
         self.clock = clock

@@ -20,10 +20,12 @@ from lambent.edge.http import HttpLimits, serve
 from lambent.errors import AwsError
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
+from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
 from lambent.store.functions import Functions
 from lambent.store.image_names import ImageNames
 from lambent.store.images import ImageStore
+from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Wire
@@ -65,6 +67,7 @@ class Endpoint:
         self.control = Control(
             Functions(database), code, MemoryCapacity(), RealClock(), settings, layers=Layers(database),
             images=ImageStore(self.directory / "images"), image_names=ImageNames(database),
+            concurrency=Concurrency(database), invoke_configs=InvokeConfigs(database),
         )  # fmt: skip
         self.wire = Wire(settings)
         await deployment.resume(self.control)

@@ -8,10 +8,12 @@ from lambent.control.control import Control
 from lambent.control.testing import MemoryCapacity
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
+from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
 from lambent.store.functions import Functions
 from lambent.store.image_names import ImageNames
 from lambent.store.images import ImageStore
+from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 
 
@@ -52,6 +54,8 @@ async def control(database, capacity, clock, waits, tmp_path):
         layers=Layers(database),
         images=ImageStore(tmp_path / "images"),
         image_names=ImageNames(database),
+        concurrency=Concurrency(database),
+        invoke_configs=InvokeConfigs(database),
         secret=b"a key for tests",
         architecture="x86_64",
         sleep=sleep,

@@ -118,6 +118,8 @@ async def restarted(control, clock):
         layers=control.layers,
         images=control.images,
         image_names=control.image_names,
+        concurrency=control.concurrency,
+        invoke_configs=control.invoke_configs,
         architecture="x86_64",
         sleep=asyncio.sleep,
     )

@@ -18,10 +18,12 @@ from lambent.edge.images import ImageDoor
 from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
 from lambent.settings import Settings
 from lambent.store.code import CodeStore
+from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
 from lambent.store.functions import Functions
 from lambent.store.image_names import ImageNames
 from lambent.store.images import ImageStore
+from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 from lambent.wire.http import Request
 
@@ -76,6 +78,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     control = Control(
         Functions(database), CodeStore(tmp_path / "code"), MemoryCapacity(), FixedClock(1000.5), Settings(),
         layers=Layers(database), images=ImageStore(tmp_path / "images"), image_names=ImageNames(database),
+        concurrency=Concurrency(database), invoke_configs=InvokeConfigs(database),
         architecture="x86_64", sleep=_at_once,
     )  # fmt: skip
     yield Stage(control)

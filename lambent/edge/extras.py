@@ -4,16 +4,14 @@ import asyncio
 import logging
 import math
 import os
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
 from lambent.clock import Clock
 from lambent.control import download
-from lambent.edge import images
-from lambent.edge.images import ImageDoor
 from lambent.errors import AwsError, InvalidParameterValue, LambentError, ResourceNotFound, ServiceException
 from lambent.observe.logbook import Follower, Logbook, LogLine
 from lambent.settings import Settings
@@ -26,6 +24,15 @@ FOLLOW_EVERY_S = 0.1
 MOST_LINES = 100_000  # in one answer; more can be had by their dates
 CHUNK = 1 << 18
 _json = msgspec.json.Encoder().encode
+
+
+class OwnDoor(Protocol):
+    """One family of Lambent's own requests: those to `prefix` and below it, of any method. It may raise AwsError."""
+
+    @property
+    def prefix(self) -> str: ...
+
+    async def answer(self, request: Request) -> Response: ...
 
 
 class Extras:
@@ -41,7 +48,7 @@ class Extras:
         clock: Clock,
         status: Callable[[], Any],
         exists: Callable[[str, str, str], bool],
-        image_door: ImageDoor | None = None,
+        doors: Sequence[OwnDoor] = (),
     ) -> None:
         self.settings = settings
         self.logbook = logbook
@@ -50,12 +57,13 @@ class Extras:
         self.clock = clock
         self.status = status
         self.exists = exists
-        self.image_door = image_door
+        self.doors = {door.prefix: door for door in doors}
 
     async def answer(self, request: Request) -> Response:
         try:
-            if self.image_door is not None and request.path.startswith(images.PREFIX):
-                return await self.image_door.answer(request)
+            door = self.doors.get("/".join(request.path.split("/", 3)[:3]))
+            if door is not None:
+                return await door.answer(request)
             if request.method not in ("GET", "HEAD"):
                 raise AwsError(f"{request.method} is not for {request.path}", code="MethodNotAllowed", status=405)
             return await self._answer(request)

@@ -27,6 +27,8 @@ _json = msgspec.json.Encoder().encode
 class ImageDoor:
     """Answers requests below PREFIX. Raises AwsError, in particular for what is no good image."""
 
+    prefix = PREFIX
+
     def __init__(self, control: Control) -> None:
         self.control = control
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import math
 import os
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -31,7 +32,9 @@ SATURATED = 0.03  # less idle time than that: more at a time would only make all
 THROTTLE_PAUSE_S = 1.0
 EARLY_S = 0.001  # dates are doubles: a timer may seem to fire a little before what it was set for
 
-Settle = Callable[[Event, Result], tuple[tuple[str, dict[str, Any]], ...]]  # rows that take the place of an event that ended
+Settle = Callable[
+    [Event, Result], tuple[tuple[str, dict[str, Any]], ...]
+]  # rows that take the place of an event that ended
 
 
 class Runner:
@@ -64,6 +67,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._young = 0
         self._running = 0
+        self._fresh = 0  # of these, those that have not come as far as asking for a permit
         self._closing = False
         self._timer: Timer | None = None
         self._timer_at = math.inf
@@ -108,8 +112,9 @@ class Dispatcher:
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=patience_s)
+        deadline = time.monotonic() + patience_s
+        while self._tasks and (left_s := deadline - time.monotonic()) > 0:
+            await asyncio.wait(list(self._tasks), timeout=left_s)
         for task in list(self._tasks):
             task.cancel()
         unfinished = bool(self._tasks)
@@ -135,6 +140,8 @@ class Dispatcher:
             if event is None:
                 break
             self._begin()
+            self._fresh += 1
+            self.lines.line(_function(event)).fresh += 1
             self._spawn(self._run(Runner(self), event))
         if self.lines.held and not self._looking:
             self._looking = True
@@ -165,15 +172,18 @@ class Dispatcher:
         if not line.running and line.paused_until <= now:
             return True
         room, guaranteed = self._attempts.room(line.ready[0])
-        return may_start(line, now, room, guaranteed=guaranteed)
+        return may_start(line, now, room - (line.fresh if guaranteed else self._fresh), guaranteed=guaranteed)
 
     def _begin(self) -> None:
         self._young += 1
         self._running += 1
 
-    async def _run(self, runner: Runner, event: Event | None) -> None:
+    async def _run(self, runner: Runner, first: Event) -> None:
         """This event, and then whatever is next, while there may be that many at a time."""
         watch = self._watch = self._watch or Watch(asyncio.get_running_loop(), YOUNG_S)
+        self._fresh -= 1
+        self.lines.line(_function(first)).fresh -= 1
+        event: Event | None = first
         while event is not None:
             line = self.lines.line(_function(event))
             runner.long = False
@@ -212,7 +222,8 @@ class Dispatcher:
             self._settle(event, result)
             self._ledger.put(Again(again), lambda: self._is_back(line, again))
             return
-        self._ledger.put(Over(event.id, self._settle(result)), self._caught_up)
+        rows = self._settle(event, result)
+        self._ledger.put(Over(event.id, rows), self._posted if rows else None)
 
     def _is_back(self, line: Line, event: Event) -> None:
         line = self.lines.line(line.function)

@@ -15,7 +15,18 @@ MOST_BYTES = 64 * 1024 * 1024  # of payloads in memory, of all lines together
 class Line:
     """The events of one function. Those `ready` are marked as taken on disk; `stored` more are there, and nobody's."""
 
-    __slots__ = ("due", "function", "in_turn", "paused_until", "ready", "running", "storing", "stored", "taking")
+    __slots__ = (
+        "due",
+        "fresh",
+        "function",
+        "in_turn",
+        "paused_until",
+        "ready",
+        "running",
+        "storing",
+        "stored",
+        "taking",
+    )
 
     def __init__(self, function: FunctionKey) -> None:
         self.function = function
@@ -24,6 +35,7 @@ class Line:
         self.stored = 0
         self.due = math.inf  # epoch seconds; none of the stored ones is due before
         self.running = 0
+        self.fresh = 0  # of these, those that have not come as far as asking for a permit
         self.taking = False  # more are being taken right now
         self.paused_until = 0.0  # epoch seconds: a throttle was met
         self.in_turn = False  # it stands in `Lines.turns`

@@ -128,6 +128,24 @@ class InvokeConfig(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: str = ""
 
 
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How an event ended: with its payload, all that the kept list tells of it. Stored as JSON: only ever add fields.
+
+    `payload` and `answer` say where (offset, length) they lie in the body of the letter that this goes with.
+    """
+
+    received: float  # epoch seconds
+    failed: float  # epoch seconds, of its end
+    trace: str = ""  # X-Amzn-Trace-Id, as it came
+    condition: str = ""
+    attempts: int = 0
+    status: int = 200
+    error_type: str = ""
+    payload: tuple[int, int] = (0, 0)
+    answer: tuple[int, int] = (0, 0)
+    onward: str = ""  # the trace header for whatever its end sets off
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """What goes to a destination or a dead-letter queue when an event has come to its end."""
 
@@ -142,6 +160,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     target: str  # ARN
     body: bytes
     attributes: dict[str, str] = {}  # of a dead-letter message: RequestID, ErrorCode, ErrorMessage
+    ended: Ended
     created: float  # epoch seconds
     due: float = 0.0
     tries: int = 0

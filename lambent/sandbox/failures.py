@@ -8,6 +8,7 @@ import os
 import msgspec
 
 from lambent.sandbox.extension_states import Fatal
+from lambent.sandbox.protocol import Ended
 from lambent.sandbox.signals import signal_name
 
 # The buffered maximum of the Runtime Interface Emulator: 6 MiB and 100 bytes.
@@ -38,11 +39,24 @@ def exited(request_id: str, wait_status: int | None, *, out_of_memory: bool) -> 
         return _failure("Runtime.OutOfMemory", "failure", request_id, "Runtime exited with error: signal: killed")
     if wait_status is None or wait_status == 0:
         text = "Runtime exited without providing a reason"
-    elif os.WIFSIGNALED(wait_status):
-        text = f"Runtime exited with error: signal: {signal_name(os.WTERMSIG(wait_status))}"
     else:
-        text = f"Runtime exited with error: exit status {os.WEXITSTATUS(wait_status)}"
+        text = f"Runtime exited with error: {_status(wait_status)}"
     return _failure("Runtime.ExitError", "failure", request_id, text)
+
+
+def ending(news: Ended) -> str:
+    """The same in a few words, for who asks later why a sandbox is there no longer."""
+    if news.lost:
+        return "the node agent died"
+    if news.out_of_memory:
+        return "out of memory"
+    return "exit" if news.status is None else f"exit ({_status(news.status)})"
+
+
+def _status(wait_status: int) -> str:
+    if os.WIFSIGNALED(wait_status):
+        return f"signal: {signal_name(os.WTERMSIG(wait_status))}"
+    return f"exit status {os.WEXITSTATUS(wait_status)}"
 
 
 def extension(request_id: str, fatal: Fatal) -> Failure:

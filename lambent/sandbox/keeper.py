@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable
 
 from lambent.clock import Clock
 from lambent.errors import AgentGone, RuntimeMissing, SandboxError
 from lambent.model import RuntimeInfo, Version
 from lambent.runtimes import finder
-from lambent.sandbox import image_process
+from lambent.sandbox import coldness, image_process
 from lambent.sandbox import pool as decisions
 from lambent.sandbox.agent_client import AgentClient
 from lambent.sandbox.budget import Meter, budget_mb
+from lambent.sandbox.coldness import Losses
 from lambent.sandbox.freezing import Freezer
 from lambent.sandbox.places import Places
 from lambent.sandbox.pool import Node, Pool, Step
@@ -24,6 +26,7 @@ from lambent.settings import Settings
 log = logging.getLogger("lambent")
 
 AGENT_WAIT_S = 15.0  # a new agent is there after one or two
+WAIT_WORTH_TELLING_MS = 1.0  # whoever finds an agent waits for no turn of the event loop
 LOOK_EVERY_S = 1.0  # how often all sandboxes are looked over; ages are meant in minutes, but memory fills in seconds
 
 
@@ -68,6 +71,7 @@ class Keeper:
         self._meter = Meter(clock.monotonic)
         self._max_age_s = settings.max_age_s or math.inf
         self._places = Places()
+        self._losses = Losses()
         self._in_use: dict[str, int] = {}  # runtimes that functions need: husks to keep
 
     @property
@@ -114,13 +118,14 @@ class Keeper:
 
         `stays` tells of a version whether it is as it was; published versions are, unless they were deleted.
         """
+        self._losses.changed((account, region, name), self.clock.epoch())
         for pool in [pool for pool in self.pools.values() if pool.function == (account, region, name)]:
             if stays(pool.version):
                 continue
             pool.retired = True
             self._retired.append(self.pools.pop(pool.key))
             for sandbox in (*pool.idle, *pool.estates):
-                self._dismiss(pool, sandbox)
+                self._dismiss(pool, sandbox, coldness.NEVER_COLD)
         self.starter.snapshots.changed((account, region, name), stays)
 
     def refuse(self, runtime: str) -> str | None:
@@ -156,7 +161,7 @@ class Keeper:
         self._attached.clear()
         for pool in list(self.pools.values()):
             for estate in list(pool.estates):
-                self._dismiss(pool, estate)
+                self._dismiss(pool, estate, coldness.AGENT_DIED)
 
     # -- housekeeping
 
@@ -169,14 +174,16 @@ class Keeper:
         """End what has been idle for too long or is too old, make up for memory that running calls have taken, and
         forget pools in which nobody is or waits."""
         pools = self._all_pools()
-        for pool, sandbox in decisions.expired(pools, now, self.settings.idle_expiry_s, self._max_age_s):
-            self._dismiss(pool, sandbox)
+        idle_s = self.settings.idle_expiry_s
+        for pool, sandbox in decisions.expired(pools, now, idle_s, self._max_age_s):
+            idle = now - sandbox.idle_since >= idle_s
+            self._dismiss(pool, sandbox, coldness.idle_for(idle_s) if idle else coldness.too_old(self._max_age_s))
         self._meter.measured_mb(pools, self.budget_mb)
         while decisions.expected_mb(pools) > self.budget_mb:
             oldest = decisions.least_recently_used(pools, estates=False)
             if oldest is None:
                 break
-            self._dismiss(*oldest)
+            self._dismiss(*oldest, coldness.FOR_MEMORY)
         self._retired = [pool for pool in self._retired if pool.size]
         for key in [key for key, pool in self.pools.items() if not pool.size]:
             del self.pools[key]
@@ -230,24 +237,34 @@ class Keeper:
 
     async def obtain(self, pool: Pool, version: Version) -> Sandbox:
         """Carry out decisions until there is a sandbox."""
-        waited = False
+        came, reason = time.monotonic(), ""  # of waiting, which is real, whatever the product's clock says
         while True:
             full = decisions.is_full(pool, self._places.staying, self.settings.sandboxes)
             oldest = decisions.least_recently_used(self.pools.values(), estates=full)
             match decisions.decide(pool, self._node(pool, spare=oldest is not None)):
                 case Step.REUSE if sandbox := pool.take():
-                    if waited:
+                    if reason:
                         self._places.make_room()  # there may be more of it than one invocation needs
+                        sandbox.waited = (time.monotonic() - came) * 1000, reason
                     return sandbox
                 case Step.START:
-                    if waited:
+                    waited_ms = (time.monotonic() - came) * 1000
+                    if reason:
                         self._places.make_room()
-                    return await self._start(pool, version)
+                    sandbox = await self._start(pool, version)
+                    if reason:
+                        sandbox.waited = waited_ms, reason
+                    return sandbox
                 case Step.EVICT if oldest is not None:
-                    self._dismiss(*oldest)
+                    self._dismiss(*oldest, coldness.FOR_A_PLACE if full else coldness.FOR_MEMORY)
                 case Step.WAIT:
-                    await self._places.wait(pool, first=waited)
-                    waited = True
+                    await self._places.wait(pool, first=bool(reason))
+                    reason = self._no_room(full)
+
+    def _no_room(self, full: bool) -> str:
+        if full:
+            return f"running calls had all {self.settings.sandboxes} places for sandboxes"
+        return f"running calls had filled the memory for sandboxes ({self.budget_mb} MB)"
 
     def _node(self, pool: Pool, *, spare: bool) -> Node:
         """What there is to decide on. Memory is measured only where it would make a difference."""
@@ -260,6 +277,7 @@ class Keeper:
     async def _start(self, pool: Pool, version: Version) -> Sandbox:
         """A new sandbox, in the environment of one that ended if there is one."""
         estate = pool.heirloom
+        why = self._losses.why(pool, estate, self.pools.values())
         if estate is not None:
             pool.estates.remove(estate)
             self._places.leave(estate)
@@ -267,7 +285,7 @@ class Keeper:
         pool.starting += 1
         sandbox = None
         try:
-            sandbox = await self._make(version, estate)
+            sandbox = await self._make(version, estate, why)
             self._places.homes[sandbox] = pool
             return sandbox
         finally:
@@ -278,12 +296,22 @@ class Keeper:
                 if estate is not None:
                     estate.forget()
 
-    async def _make(self, version: Version, estate: Sandbox | None) -> Sandbox:
-        """A sandbox; once more if the agent dies meanwhile, since nothing of the invocation has run yet."""
+    async def _make(self, version: Version, estate: Sandbox | None, why: str) -> Sandbox:
+        """A sandbox that knows why it was made; made once more if the agent dies meanwhile, since nothing of the
+        invocation has run yet."""
+        came = time.monotonic()
         try:
-            return await self.starter.start(await self.present(), version, self._ended, estate)
+            agent = await self.present()
+            waited_ms = (time.monotonic() - came) * 1000
+            sandbox = await self.starter.start(agent, version, self._ended, estate)
         except AgentGone:
-            return await self.starter.start(await self.present(), version, self._ended)
+            agent = await self.present()
+            waited_ms, why = (time.monotonic() - came) * 1000, coldness.AGENT_DIED
+            sandbox = await self.starter.start(agent, version, self._ended)
+        sandbox.why_cold = why
+        if waited_ms > WAIT_WORTH_TELLING_MS:
+            sandbox.waited = waited_ms, "the node agent was being restarted"
+        return sandbox
 
     def release(self, pool: Pool, sandbox: Sandbox) -> None:
         """The lease is over. Cases: 1 idle from here on, 2 of no more use, 3 its environment goes on in another."""
@@ -301,11 +329,15 @@ class Keeper:
             pool.estates.append(sandbox)
             sandbox.end("failure")
             self._places.make_room()
+        elif sandbox.lost:
+            self._dismiss(pool, sandbox, coldness.AGENT_DIED)
         else:
-            self._dismiss(pool, sandbox)
+            self._dismiss(pool, sandbox, coldness.NEVER_COLD if pool.retired else coldness.too_old(self._max_age_s))
 
-    def _dismiss(self, pool: Pool, sandbox: Sandbox) -> None:
-        """End it for good: nobody will come back to its environment."""
+    def _dismiss(self, pool: Pool, sandbox: Sandbox, why: str) -> None:
+        """End it for good: nobody will come back to its environment. `why` is for whoever meets a cold start."""
+        if why:
+            self._losses.lost(pool, why)
         for members in (pool.idle, pool.estates):
             if sandbox in members:
                 members.remove(sandbox)
@@ -321,7 +353,7 @@ class Keeper:
         if sandbox in self._places.leaving:
             self._places.vacate(sandbox)
         elif sandbox.lost:
-            self._dismiss(pool, sandbox)
+            self._dismiss(pool, sandbox, coldness.AGENT_DIED)
         elif sandbox in pool.idle:
             pool.idle.remove(sandbox)
             pool.estates.append(sandbox)

@@ -58,6 +58,7 @@ class Sandbox:
         "_clock",
         "_counters",
         "_cpu_before",
+        "_end_reason",
         "_ended",
         "_exited_with",
         "_farewell",
@@ -93,6 +94,8 @@ class Sandbox:
         "shut_door",
         "used_mb",
         "version",
+        "waited",
+        "why_cold",
     )
 
     def __init__(
@@ -109,6 +112,8 @@ class Sandbox:
         self.init_ms: float | None = None  # until the first invocation has reported it
         self.restored: tuple[float, int] | None = None  # of a clone: how long it took, and what of it is billed, in ms
         self.shared_mb = 0  # of a clone: what its template uses, and it with it
+        self.why_cold = ""  # why it was started, until its first invocation has reported that
+        self.waited: tuple[float, str] | None = None  # ms for which its invocation waited for room, and why
         self.gone = False
         self.frozen = False
         self.doomed: InitDone | None = None  # init failed: the first invocation is answered with its error
@@ -136,6 +141,7 @@ class Sandbox:
         self.shut_door: Callable[[], None] | None = None  # of the AWS endpoint inside
         self._speaks = report.speaks(version)
         self._cpu_before: int | None = 0
+        self._end_reason = ""
         self._late = False  # the time-out ended the invocation
         self._flow: Flow | None = None  # where the answer of the last invocation was streamed to
         self._watch = watch or Watch(self._loop, LONG_S)
@@ -339,6 +345,7 @@ class Sandbox:
         if self.gone:
             return
         self.gone = True
+        self._end_reason = reason
         self._counters.keep()
         if self.apis is None or not self.apis.active:
             self._kill()
@@ -447,6 +454,17 @@ class Sandbox:
         return self._ended.done()
 
     @property
+    def ending(self) -> str:
+        """How it came to its end, in a few words; none if nobody knows."""
+        if self._late or "timeout" in (self._end_reason, self.init_trouble):
+            return "time-out"
+        if self._fatal is not None:
+            return f"an extension failed ({self._fatal.kind})"
+        if self.doomed is not None:
+            return f"its init failed ({self.doomed.error_type})"
+        return failures.ending(self._exited_with.result()) if self._exited_with.done() else ""
+
+    @property
     def lost(self) -> bool:
         """It went with its agent."""
         return self._ended.done() and self._ended.result().lost
@@ -547,6 +565,7 @@ class Sandbox:
         init_ms, self.init_ms = self.init_ms, None
         owed_ms, self.owed_ms = self.owed_ms, 0.0
         restored, self.restored = self.restored, None
+        why_cold, self.why_cold = self.why_cold, ""
         before_ms = restored[1] if restored is not None else init_ms or 0.0
         cpu = self._cpu_ms()
         return Outcome(
@@ -563,6 +582,7 @@ class Sandbox:
             memory_peak_mb=self._whole_mb() if self.shared_mb else self.measure(),
             cpu_ms=cpu,
             sandbox=self.name,
+            why_cold=why_cold,
             streamed_bytes=self._flow.size if self._flow is not None else 0,
         )
 

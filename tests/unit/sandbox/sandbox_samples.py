@@ -56,6 +56,8 @@ class FakeSandbox:
         self.forgotten = False
         self.apis = None  # no extensions
         self.settling = None
+        self.why_cold = self.ending = ""
+        self.waited: tuple[float, str] | None = None
         self.farewell: object = None
         self.ends = 0
 

@@ -23,6 +23,7 @@ from lambent.clock import Clock, RealClock
 from lambent.control import deployment, download, environments
 from lambent.control.control import Control
 from lambent.control.documents import as_version
+from lambent.control.lookup import alias as find_alias
 from lambent.control.lookup import version as find_version
 from lambent.edge.doors import Doors
 from lambent.edge.extras import Extras
@@ -34,7 +35,7 @@ from lambent.invoke import recording
 from lambent.invoke.admission import Admission
 from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
-from lambent.invoke.resolve import Resolver
+from lambent.invoke.resolve import Resolver, Split
 from lambent.model import Allocation, Version
 from lambent.observe.journal import Journal
 from lambent.observe.logbook import Logbook
@@ -48,6 +49,7 @@ from lambent.sandbox.starter import Starter
 from lambent.sandbox.surroundings import Surroundings
 from lambent.sandbox.unsealing import Secrets
 from lambent.settings import Settings, names_in
+from lambent.store.aliases import Aliases
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
@@ -80,6 +82,7 @@ class App:
         self.images = ImageStore(data / "images")
         self.images.repair()
         self.image_names = ImageNames(self.database)
+        self.aliases = Aliases(self.database)
         self.concurrency = Concurrency(self.database)
         self.invoke_configs = InvokeConfigs(self.database)
         self.logbook = Logbook(data / "logs", settings.keep_logs_mb * MB)
@@ -89,7 +92,7 @@ class App:
         starter = Starter(self.code.path, self.images, self.logbook, self.clock)
         self.keeper = Keeper(settings, starter, self.clock)
         self.secrets = Secrets(self.keeper.present)
-        self.resolver = Resolver(self.load_version)
+        self.resolver = Resolver(self.load)
         self.admission = Admission(settings.concurrency)
         listeners = [recording.listener(self.records.append, self.metrics.hear)]
         self.invoker = Invoker(self.admission, self.keeper, self.clock, listeners)
@@ -97,7 +100,7 @@ class App:
         self.control = Control(
             self.functions, self.code, self, self.clock, settings, layers=self.layers, images=self.images,
             image_names=self.image_names, concurrency=self.concurrency, invoke_configs=self.invoke_configs,
-            secret=secret,
+            aliases=self.aliases, secret=secret,
         )  # fmt: skip
         self.extras = Extras(
             settings,
@@ -217,6 +220,12 @@ class App:
     def allocation(self, account: str, region: str, name: str, qualifier: str) -> Allocation:
         raise NotImplementedYet("provisioned concurrency is not obeyed yet")
 
+    def rerouted(self, account: str, region: str, name: str) -> None:
+        self.resolver.forget(account, region, name)
+        self.invoke_configs.forget(account, region, name)
+        if self.concurrency.provisioned(account, region, name):
+            self.limits_changed(account, region, name)
+
     def refuse_snapshots(self) -> str | None:
         return self.keeper.agent.hello.isolation.no_snapshots or None if self.keeper.agent else None
 
@@ -228,9 +237,15 @@ class App:
 
     # -- small services
 
-    def load_version(self, account: str, region: str, name: str, qualifier: str | None) -> Version:
+    def load(self, account: str, region: str, name: str, qualifier: str | None) -> Version | Split:
+        """What a name stands for."""
         # AWS names $LATEST in the ARN of a function that is not there when it is invoked, though nobody asked for it.
-        return as_version(find_version(self.control, FunctionRef(account, region, name, qualifier or LATEST)))
+        ref = FunctionRef(account, region, name, qualifier or LATEST)
+        alias = find_alias(self.control, ref)
+        version = as_version(find_version(self.control, ref))
+        for other, share in alias.additional.items() if alias else ():
+            return Split(version, as_version(self.functions.get_version(account, region, name, other)), share)
+        return version
 
     def stays(self, account: str, region: str, name: str, number: str) -> bool:
         """Is this version of a changed function as it was? Published ones never change, they only go."""

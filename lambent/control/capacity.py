@@ -23,6 +23,12 @@ class Capacity(Protocol):
         """
         ...
 
+    def rerouted(self, account: str, region: str, name: str) -> None:
+        """An alias of a function was changed or deleted: look up anew what its names stand for. Sandboxes stay, calls
+        that run do not notice, and provisioned concurrency follows the alias.
+        """
+        ...
+
     def limits_changed(self, account: str, region: str, name: str) -> None:
         """Reserved or provisioned concurrency of a function was set or taken away: obey what the store says now."""
         ...

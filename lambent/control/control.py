@@ -14,6 +14,7 @@ from lambent.control.blobs import CodeKeeper
 from lambent.control.capacity import Capacity
 from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
+from lambent.store.aliases import Aliases
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.functions import Functions
@@ -45,6 +46,7 @@ class Control:
         image_names: ImageNames,
         concurrency: Concurrency,
         invoke_configs: InvokeConfigs,
+        aliases: Aliases,
         runtimes: RuntimeTable = TABLE,
         secret: bytes = b"",  # signs download links; empty: links die with this process
         architecture: str = "",  # empty: this machine's
@@ -56,6 +58,7 @@ class Control:
         self.image_names = image_names
         self.concurrency = concurrency
         self.invoke_configs = invoke_configs
+        self.aliases = aliases
         self.code = code
         self.capacity = capacity
         self.clock = clock

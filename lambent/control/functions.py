@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lambent.arns import FunctionRef, function_arn
 from lambent.control import documents, images, lookup
 from lambent.control.control import Control
-from lambent.errors import InvalidParameterValue, ResourceNotFound
+from lambent.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
 from lambent.model import Document
 from lambent.store.functions import LATEST, StoredVersion
 from lambent.wire.parse import Call
@@ -88,15 +88,16 @@ async def delete_function(control: Control, call: Call) -> Document:
     ref = lookup.named(call)
     if ref.qualifier == LATEST:
         raise InvalidParameterValue("$LATEST version cannot be deleted without deleting the function.")
-    if ref.qualifier and not ref.qualifier.isdigit():
+    if lookup.is_alias(ref.qualifier):
         raise InvalidParameterValue("Deletion of aliases is not currently supported.")
     await (_delete_version(control, ref) if ref.qualifier else _delete_whole(control, ref))
     return {"StatusCode": 204}
 
 
 async def _delete_whole(control: Control, ref: FunctionRef) -> None:
-    gone = _all_versions(control, ref)
-    await control.functions.delete(ref.account, ref.region, ref.name)
+    async with control.turn(ref.account, ref.region, ref.name):
+        gone = _all_versions(control, ref)
+        await control.functions.delete(ref.account, ref.region, ref.name)
     _forget(control, ref, gone)
 
 
@@ -104,11 +105,22 @@ async def _delete_version(control: Control, ref: FunctionRef) -> None:
     """A version that is not there counts as deleted, as on AWS, but the function has to be there."""
     lookup.latest(control, ref)
     try:
-        gone = lookup.version(control, ref)
-        await control.functions.delete_version(ref.account, ref.region, ref.name, gone.version)
+        async with control.turn(ref.account, ref.region, ref.name):
+            gone = lookup.version(control, ref)
+            _refuse_while_aliased(control, gone)
+            await control.functions.delete_version(ref.account, ref.region, ref.name, gone.version)
     except ResourceNotFound:
         return
     _forget(control, ref, [gone])
+
+
+def _refuse_while_aliased(control: Control, stored: StoredVersion) -> None:
+    """Raises ResourceConflict for a version that an alias stands for, with whatever weight."""
+    aliases = control.aliases.standing_for(stored.account, stored.region, stored.name, stored.version)
+    if aliases:
+        raise ResourceConflict(
+            f"Unable to delete version because the following aliases reference it: [{', '.join(aliases)}]"
+        )
 
 
 def _all_versions(control: Control, ref: FunctionRef) -> list[StoredVersion]:

@@ -6,6 +6,7 @@ from lambent.arns import FunctionRef, LayerRef, function_arn, parse_function, pa
 from lambent.control import download
 from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
+from lambent.store.aliases import StoredAlias
 from lambent.store.functions import LATEST, StoredVersion
 from lambent.wire.parse import Call
 
@@ -43,17 +44,30 @@ def to_create(call: Call) -> FunctionRef:
 
 
 def version(control: Control, ref: FunctionRef) -> StoredVersion:
-    """The version that `ref` names, $LATEST if it has no qualifier. Raises ResourceNotFound with the ARN as asked for.
+    """The version that `ref` names, $LATEST if it has no qualifier; of an alias for two versions, the main one.
 
-    There are no aliases yet, so a qualifier that is no version is an alias that does not exist; AWS answers both alike.
+    Raises ResourceNotFound with the ARN as asked for.
     """
-    qualifier = ref.qualifier or LATEST
+    found = alias(control, ref)
+    qualifier = found.version if found else ref.qualifier or LATEST
     if qualifier != LATEST and not _is_number(qualifier):
         raise not_found(ref)
     try:
         return control.functions.get_version(ref.account, ref.region, ref.name, qualifier)
     except ResourceNotFound:
         raise not_found(ref) from None
+
+
+def alias(control: Control, ref: FunctionRef) -> StoredAlias | None:
+    """The alias that `ref` names, if it names one."""
+    if not is_alias(ref.qualifier):
+        return None
+    return control.aliases.get(ref.account, ref.region, ref.name, ref.qualifier or "")
+
+
+def is_alias(qualifier: str | None) -> bool:
+    """Can this be the name of an alias? Versions are numbers, and $LATEST is what AWS keeps for itself."""
+    return bool(qualifier and qualifier[0] != "$" and not (qualifier.isascii() and qualifier.isdigit()))
 
 
 def latest(control: Control, ref: FunctionRef) -> StoredVersion:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from lambent.control import environments
 from lambent.control.account import get_account_settings
+from lambent.control.aliases import create_alias, delete_alias, get_alias, list_aliases, update_alias
 from lambent.control.control import Control
 from lambent.control.create import create_function
 from lambent.control.functions import delete_function, get_function, get_function_configuration, list_functions
@@ -31,15 +32,19 @@ Handler = Callable[[Control, Call], Awaitable[Document]]
 
 operations: dict[str, Handler] = {
     "AddLayerVersionPermission": add_layer_version_permission,
+    "CreateAlias": create_alias,
     "CreateFunction": create_function,
+    "DeleteAlias": delete_alias,
     "DeleteFunction": delete_function,
     "DeleteLayerVersion": delete_layer_version,
     "GetAccountSettings": get_account_settings,
+    "GetAlias": get_alias,
     "GetFunction": get_function,
     "GetFunctionConfiguration": get_function_configuration,
     "GetLayerVersion": get_layer_version,
     "GetLayerVersionByArn": get_layer_version_by_arn,
     "GetLayerVersionPolicy": get_layer_version_policy,
+    "ListAliases": list_aliases,
     "ListFunctions": list_functions,
     "ListLayerVersions": list_layer_versions,
     "ListLayers": list_layers,
@@ -50,6 +55,7 @@ operations: dict[str, Handler] = {
     "RemoveLayerVersionPermission": remove_layer_version_permission,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
+    "UpdateAlias": update_alias,
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,
 }

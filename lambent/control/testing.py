@@ -19,6 +19,7 @@ class MemoryCapacity:
         self.no_snapshots: str | None = None  # why SnapStart is not possible
         self.prepared: list[Version] = []
         self.changes: list[tuple[str, str, str]] = []
+        self.reroutes: list[tuple[str, str, str]] = []
         self.limits: list[tuple[str, str, str]] = []  # functions whose limits were changed
         self.allocations: dict[tuple[str, str, str, str], Allocation] = {}
         self._open = asyncio.Event()
@@ -38,6 +39,9 @@ class MemoryCapacity:
 
     def changed(self, account: str, region: str, name: str) -> None:
         self.changes.append((account, region, name))
+
+    def rerouted(self, account: str, region: str, name: str) -> None:
+        self.reroutes.append((account, region, name))
 
     def limits_changed(self, account: str, region: str, name: str) -> None:
         self.limits.append((account, region, name))

@@ -55,7 +55,7 @@ class Aliases:
         await self._db.transaction(partial(_update, alias=alias, expected=expected_revision))
 
     async def delete(self, account: str, region: str, name: str, alias: str) -> bool:
-        """Delete one, and with it what was configured for it; False if there was none."""
+        """Delete one, and with it the settings of its own; False if there was none."""
         key = {"account": account, "region": region, "name": name}
         return await self._db.transaction(partial(_delete, key=key, alias=alias))
 

@@ -19,6 +19,7 @@ from lambent.control.testing import MemoryCapacity
 from lambent.edge.http import HttpLimits, serve
 from lambent.errors import AwsError
 from lambent.settings import Settings
+from lambent.store.aliases import Aliases
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
@@ -68,6 +69,7 @@ class Endpoint:
             Functions(database), code, MemoryCapacity(), RealClock(), settings, layers=Layers(database),
             images=ImageStore(self.directory / "images"), image_names=ImageNames(database),
             concurrency=Concurrency(database), invoke_configs=InvokeConfigs(database),
+            aliases=Aliases(database),
         )  # fmt: skip
         self.wire = Wire(settings)
         await deployment.resume(self.control)

@@ -7,6 +7,7 @@ from lambent.clock import FixedClock
 from lambent.control.control import Control
 from lambent.control.testing import MemoryCapacity
 from lambent.settings import Settings
+from lambent.store.aliases import Aliases
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
@@ -56,6 +57,7 @@ async def control(database, capacity, clock, waits, tmp_path):
         image_names=ImageNames(database),
         concurrency=Concurrency(database),
         invoke_configs=InvokeConfigs(database),
+        aliases=Aliases(database),
         secret=b"a key for tests",
         architecture="x86_64",
         sleep=sleep,

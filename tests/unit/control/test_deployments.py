@@ -120,6 +120,7 @@ async def restarted(control, clock):
         image_names=control.image_names,
         concurrency=control.concurrency,
         invoke_configs=control.invoke_configs,
+        aliases=control.aliases,
         architecture="x86_64",
         sleep=asyncio.sleep,
     )

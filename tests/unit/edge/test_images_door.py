@@ -17,6 +17,7 @@ from lambent.control.testing import MemoryCapacity
 from lambent.edge.images import ImageDoor
 from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
 from lambent.settings import Settings
+from lambent.store.aliases import Aliases
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
@@ -79,6 +80,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         Functions(database), CodeStore(tmp_path / "code"), MemoryCapacity(), FixedClock(1000.5), Settings(),
         layers=Layers(database), images=ImageStore(tmp_path / "images"), image_names=ImageNames(database),
         concurrency=Concurrency(database), invoke_configs=InvokeConfigs(database),
+        aliases=Aliases(database),
         architecture="x86_64", sleep=_at_once,
     )  # fmt: skip
     yield Stage(control)

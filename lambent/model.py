@@ -91,6 +91,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     client_context: str | None = None  # JSON text, decoded from base64
     trace: str = ""  # X-Amzn-Trace-Id
     attempt: int = 0  # of an event, from 1; 0: somebody waits for the answer
+    tried: float = 0.0  # epoch seconds of this attempt at an event; 0: when it was received
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +184,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cpu_ms: float | None = None
     sandbox: str = ""  # id of the sandbox that ran it
     why_cold: str = ""  # why there was no sandbox waiting for it
+    initialization: str = "on-demand"  # AWS's initializationType of that sandbox
     streamed_bytes: int = 0  # of the answer, if the function streamed it to the client
     log_tail: bytes = b""  # the last 4 KB, START to REPORT, when asked for
 
@@ -242,6 +244,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     reason: str | None = None  # why it was cold, throttled or failed
     attempt: int = 0  # of an event; 0: somebody waited for the answer
     initialization: str = "on-demand"  # or provisioned-concurrency, snap-start
+    tried: float = 0.0  # of an event: epoch seconds of this attempt
 
 
 Document = dict[str, Any]

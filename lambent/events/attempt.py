@@ -56,7 +56,7 @@ class Attempts:
         if condition is not None:
             return Result(None, self._end(event, condition, config, version))
         try:
-            outcome = await self._invoker.invoke(_invocation(event, version, arn, lineage.trace))
+            outcome = await self._invoker.invoke(_invocation(event, version, arn, lineage.trace, self._clock.epoch()))
         except LambentError as error:
             return self._refused(event, config, error, version)
         tried, what = fate.after(event, outcome, config, self._clock.epoch())
@@ -105,10 +105,10 @@ class Attempts:
         )  # fmt: skip
 
 
-def _invocation(event: Event, version: Version, arn: str, trace: str) -> Invocation:
+def _invocation(event: Event, version: Version, arn: str, trace: str, now: float) -> Invocation:
     return Invocation(
         request_id=event.request_id, version=version, invoked_arn=arn, payload=event.payload, received=event.received,
-        kind=InvocationKind.EVENT, trace=trace, attempt=event.attempts + 1,
+        kind=InvocationKind.EVENT, trace=trace, attempt=event.attempts + 1, tried=now,
     )  # fmt: skip
 
 

@@ -13,14 +13,15 @@ def record(invocation: Invocation, outcome: Outcome | None, wait_ms: float, why:
     if outcome is None:
         return Record(
             invocation.received, invocation.request_id, version.arn, "", "throttled", None, False, wait_ms, None, 0.0,
-            0, version.memory_mb, 0, None, len(invocation.payload), 0, why, invocation.attempt,
+            0, version.memory_mb, 0, None, len(invocation.payload), 0, why, invocation.attempt, "", invocation.tried,
         )  # fmt: skip
     return Record(
         invocation.received, invocation.request_id, version.arn, outcome.sandbox, outcome.status,
         outcome.error_type and outcome.error_type[:LONGEST_ERROR_TYPE], outcome.cold, wait_ms, outcome.init_ms,
         outcome.duration_ms, outcome.billed_ms, version.memory_mb, outcome.memory_peak_mb, outcome.cpu_ms,
         len(invocation.payload), outcome.streamed_bytes + len(outcome.payload),
-        outcome.why_cold or "no idle sandbox" if outcome.cold else None, invocation.attempt,
+        outcome.why_cold or "no idle sandbox" if outcome.cold else None, invocation.attempt, outcome.initialization,
+        invocation.tried,
     )  # fmt: skip
 
 

@@ -17,7 +17,6 @@ MOST_PENDING = 50_000  # entries that wait to be written; a slow disk loses what
 LONGEST_FACT = 1_000  # characters
 MOST_FACTS = 16
 # A storm of throttles says the same thing over and over, and each has its record besides.
-STORMY = frozenset({"throttled"})
 STORM_BURST = 1_000
 STORM_PER_S = 100.0
 
@@ -53,12 +52,16 @@ class Journal(Segmented[_Told]):
 
     def tell(self, at: float, request_id: str, kind: str, /, **facts: object) -> None:
         """That `kind` of thing happened to that invocation or event at `at` (epoch); facts are small and named."""
-        if len(self._pending) >= MOST_PENDING or (kind in STORMY and not self._storm.take()):
+        if len(self._pending) >= MOST_PENDING:
             self.lost += 1
             return
         self._pending.append(_Told(at, request_id, kind, facts))
         if self._asleep:
             self._rouse()
+
+    def spare(self) -> bool:
+        """May one more be told of what comes in storms? Asked before the facts are found out, which costs more."""
+        return self._storm.take()
 
     def about(self, request_id: str) -> list[Entry]:
         """All that is known of one id, oldest first; from any thread. It reads the disk: not for the event loop."""

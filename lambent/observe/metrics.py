@@ -99,7 +99,7 @@ class Metrics:
         qualifier = named[7] if len(named) > 7 else ""
         for metric, value in _of(record):
             for key in _levels(metric, function, qualifier):
-                self._put(record.at, key, value)
+                self._put(record.tried or record.at, key, value)
 
     def _put(self, at: float, key: Key, value: float) -> None:
         minute = at // MINUTE_S * MINUTE_S

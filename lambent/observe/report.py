@@ -84,6 +84,8 @@ def restore_report(version: Version, took_ms: float, status: str, error_type: st
 
 def initialization(version: Version) -> str:
     """AWS's initializationType."""
+    if version.provisioned:
+        return "provisioned-concurrency"
     return "snap-start" if version.snap_start else "on-demand"
 
 

@@ -66,6 +66,7 @@ class Sandbox:
         "_flow",
         "_forget",
         "_init_at",
+        "_initialization",
         "_kill",
         "_late",
         "_link",
@@ -88,6 +89,7 @@ class Sandbox:
         "log_stream",
         "name",
         "owed_ms",
+        "rested_at",
         "restored",
         "settling",
         "shared_mb",
@@ -106,8 +108,11 @@ class Sandbox:
         self.name = name
         self.version = version
         self.log_stream = ""
-        self.born = 0.0  # monotonic; a reset makes a new sandbox of the same age, since the environment is the same
+        # Monotonic, of the product's clock: expiry goes by them. A reset makes a new sandbox of the same age, since the
+        # environment is the same.
+        self.born = 0.0
         self.idle_since = 0.0
+        self.rested_at = 0.0  # the same as idle_since on the real clock, for freezing
         self.used_mb = 0  # most memory that it was seen to use
         self.init_ms: float | None = None  # until the first invocation has reported it
         self.restored: tuple[float, int] | None = None  # of a clone: how long it took, and what of it is billed, in ms
@@ -140,6 +145,7 @@ class Sandbox:
         self._server: ApiServer | None = None
         self.shut_door: Callable[[], None] | None = None  # of the AWS endpoint inside
         self._speaks = report.speaks(version)
+        self._initialization = report.initialization(version)
         self._cpu_before: int | None = 0
         self._end_reason = ""
         self._late = False  # the time-out ended the invocation
@@ -583,6 +589,7 @@ class Sandbox:
             cpu_ms=cpu,
             sandbox=self.name,
             why_cold=why_cold,
+            initialization=self._initialization,
             streamed_bytes=self._flow.size if self._flow is not None else 0,
         )
 

@@ -45,8 +45,8 @@ def row(name: str, values_ms: list[float], target: str, rate: float | None = Non
 class Server:
     """`lambent up` in a process of its own, on a free port and a directory of its own."""
 
-    def __init__(self, *flags: str) -> None:
-        self.data = tempfile.mkdtemp(prefix="lambent-bench-")
+    def __init__(self, *flags: str, data: str = "") -> None:
+        self.data = data or tempfile.mkdtemp(prefix="lambent-bench-")
         command = [sys.executable, "-m", "lambent", "up", "--port", "0", "--data", self.data, *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -86,9 +86,12 @@ class Server:
             fields = file.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def stop(self) -> None:
+    def stop_only(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
+
+    def stop(self) -> None:
+        self.stop_only()
         shutil.rmtree(self.data, ignore_errors=True)
 
 

@@ -31,10 +31,12 @@ from lambent.edge.frontdoor import FrontDoor
 from lambent.edge.http import HttpLimits, HttpServer, serve
 from lambent.edge.images import ImageDoor
 from lambent.errors import AgentGone, LambentError, NotImplementedYet, ResourceNotFound
+from lambent.events.engine import Engine
 from lambent.invoke import recording
 from lambent.invoke.admission import Admission
 from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
+from lambent.invoke.recursion import Loop, Loops
 from lambent.invoke.resolve import Resolver, Split
 from lambent.model import Allocation, Version
 from lambent.observe.journal import Journal
@@ -112,7 +114,13 @@ class App:
             exists=self.exists,
             doors=(ImageDoor(self.control),),
         )
-        self.frontdoor = FrontDoor(Wire(settings), self.control, DataPlane(self.resolver, self.invoker), self.extras)
+        self.loops = Loops(self.may_loop, self.loop_stopped)
+        self.events = Engine(
+            data / "queue", self.invoker, self.resolver, self.invoke_configs, clock=self.clock, loops=self.loops,
+            journal=self.journal, metrics=self.metrics,
+        )  # fmt: skip
+        data_plane = DataPlane(self.resolver, self.invoker, self.events, self.loops)
+        self.frontdoor = FrontDoor(Wire(settings), self.control, data_plane, self.extras)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, HttpLimits(body=settings.body_limit_mb * MB), self.clock)
         starter.surroundings = Surroundings(
@@ -132,6 +140,7 @@ class App:
             self.frontdoor.answer, self.settings.host, self.settings.port, limits=limits, clock=self.clock
         )
         await deployment.resume(self.control)
+        await self.events.start()
         calm_collector()
         self.spawn(self.keeper.expire_for_ever())
         self.spawn(self.ready_runtimes())
@@ -149,6 +158,7 @@ class App:
         deadline = time.monotonic() + self.settings.drain_s
         if self.server:
             await self.server.close(self.settings.drain_s)
+        await self.events.drain(max(0.0, deadline - time.monotonic()))
         await self.keeper.close(max(0.0, deadline - time.monotonic()))
         await self.frontdoor.data.streams.close()
         self.doors.close()
@@ -162,6 +172,7 @@ class App:
         self.records.close()
         self.journal.close()
         self.logbook.close()
+        self.events.close()
         self.database.close()
 
     # -- the node agent
@@ -235,6 +246,15 @@ class App:
     def refuse_images(self) -> str | None:
         return self.keeper.refuse_images()
 
+    # -- recursion
+
+    def may_loop(self, account: str, region: str, name: str) -> bool:
+        return self.invoke_configs.recursion(account, region, name) == "Allow"
+
+    def loop_stopped(self, loop: Loop) -> None:
+        self.journal.tell(loop.at, loop.request_id, "recursion", run=loop.run, chain=", ".join(loop.chain))
+        self.metrics.add("RecursiveInvocationsDropped", (loop.account, loop.region, loop.name), 1.0)
+
     # -- small services
 
     def load(self, account: str, region: str, name: str, qualifier: str | None) -> Version | Split:
@@ -279,6 +299,7 @@ class App:
             "sandboxes": self.keeper.counts()
             | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
             "functions": len(self.functions.all_latest()),
+            "events": self.events.counts(),
         }
 
     @property

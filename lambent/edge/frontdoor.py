@@ -15,7 +15,6 @@ from lambent.wire.parse import Call, Wire
 log = logging.getLogger("lambent")
 
 
-INVOKES = ("Invoke", "InvokeWithResponseStream")
 
 
 class FrontDoor:
@@ -26,6 +25,9 @@ class FrontDoor:
         self.control = control
         self.data = data
         self.extras = extras
+        self._runs = {
+            "Invoke": data.invoke, "InvokeAsync": data.invoke_async, "InvokeWithResponseStream": data.stream
+        }  # fmt: skip
 
     async def answer(self, request: Request) -> Response:
         if request.path.startswith("/_lambent/"):
@@ -33,9 +35,9 @@ class FrontDoor:
         asked: Call | Request = request
         try:
             asked = call = self.wire.parse(request)
-            if call.operation in INVOKES:
-                work = self.data.invoke(call) if call.operation == "Invoke" else self.data.stream(call)
-                return self._traced(call, *await work)
+            work = self._runs.get(call.operation)
+            if work is not None and call.service == "lambda":
+                return self._traced(call, *await work(call))
             if call.service != "lambda":
                 raise NotImplementedYet(
                     f"{call.service}:{call.operation} is not built yet: Lambent serves AWS Lambda so far."

@@ -50,7 +50,7 @@ class Attempts:
             return Result(None, self._end(event, condition or FUNCTION_GONE, config, error=error))
         except LambentError as error:
             return self._refused(event, config, error, None)
-        lineage = self._loops.judge(event.trace, version, event.request_id, self._clock.epoch())
+        lineage = self._loops.judge(event.trace, event.function_arn, event.request_id, self._clock.epoch())
         if lineage.stopped:
             condition = condition or RECURSION
         if condition is not None:

@@ -87,8 +87,8 @@ class Dispatcher:
         if taken:
             line.storing -= 1
         if not stored:
-            return self.lines.forget(line)
-        if taken:
+            self.lines.forget(line)
+        elif taken:
             self.lines.make_ready(line, event)
         else:
             self._stored(line, event.due)
@@ -232,8 +232,7 @@ class Dispatcher:
 
     def _stored(self, line: Line, due: float) -> None:
         line.stored += 1
-        if due < line.due:
-            line.due = due
+        line.due = min(line.due, due)
 
     def _refill(self, line: Line) -> None:
         """Take more of its events from disk if there are few in memory, or come back when the next is due."""

@@ -1,44 +1,54 @@
-"""The operations of the data plane: Invoke and InvokeWithResponseStream. From a Call to an Invocation and back."""
+"""The operations of the data plane: Invoke, InvokeAsync, InvokeWithResponseStream. From a Call to an Invocation, or an
+Event, and back."""
 
 import base64
 import binascii
 import random
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from lambent.errors import AwsError, InvalidParameterValue, InvalidRequestContent, NotImplementedYet
+from lambent.errors import AwsError, InvalidParameterValue, InvalidRequestContent
+from lambent.invoke import lineage
 from lambent.invoke import payload as payloads
 from lambent.invoke.path import Invoker
+from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.invoke.streaming import Streams
-from lambent.model import Invocation, InvocationKind
+from lambent.model import Event, Invocation, InvocationKind
 from lambent.wire.parse import Call
 
 SYNC_LIMIT = 6_291_456  # bytes: 6 MB request
+ASYNC_LIMIT = 1_048_576  # bytes: 1 MB
 CLIENT_CONTEXT_LIMIT = 3_583  # bytes of base64
 _random = random.Random()
 
+_ACTIONS = {"Invoke": "InvokeFunction", "InvokeAsync": "InvokeAsync"}  # what AWS calls them in its messages
 Answer = tuple[dict[str, Any], str]
+
+
+class Intake(Protocol):
+    """Who takes events: `accept` returns when it is on disk."""
+
+    async def accept(self, event: Event) -> None: ...
 
 
 class DataPlane:
     """What the operations need, and nothing else."""
 
-    def __init__(self, resolver: Resolver, invoker: Invoker) -> None:
+    def __init__(self, resolver: Resolver, invoker: Invoker, intake: Intake, loops: Loops | None = None) -> None:
         self.resolver = resolver
         self.invoker = invoker
+        self.intake = intake
+        self.loops = loops or Loops()
         self.streams = Streams(invoker)
 
     async def invoke(self, call: Call) -> Answer:
-        """Invoke, RequestResponse or DryRun: the result and the trace header. Source: lambda-semantics.md §2."""
+        """Invoke: the result and the trace header. Source: lambda-semantics.md §2."""
         parameters = call.parameters
         kind = parameters.get("InvocationType", "RequestResponse")
         if kind == InvocationKind.EVENT:
-            raise NotImplementedYet(
-                "Asynchronous invocation (InvocationType=Event) is not built yet: nothing was accepted. "
-                "Use RequestResponse."
-            )
+            return {"StatusCode": 202}, await self._accept(call, parameters.get("Payload"))
         invocation = self._invocation(call, "InvokeFunction")
         if kind == InvocationKind.DRY_RUN:
             return {"StatusCode": 204}, invocation.trace
@@ -61,7 +71,29 @@ class DataPlane:
             return {"StatusCode": 204}, invocation.trace
         return await self.streams.start(invocation), invocation.trace
 
+    async def invoke_async(self, call: Call) -> Answer:
+        """InvokeAsync, which AWS still answers: Invoke of the type Event by another name."""
+        return {"Status": 202}, await self._accept(call, call.parameters.get("InvokeArgs"))
+
     # -- details
+
+    async def _accept(self, call: Call, body: bytes | None) -> str:
+        """Take an event in; its trace header once it is on disk. Checked like an invocation, but for its size."""
+        parameters = call.parameters
+        version, arn = self.resolver.resolve(
+            call.account, call.region, parameters["FunctionName"], parameters.get("Qualifier")
+        )
+        body = body or b"{}"
+        _check(parameters, body, ASYNC_LIMIT, call.operation)
+        now = self.invoker.clock.epoch()
+        trace = trace_of(call, now)
+        await self.intake.accept(
+            Event(
+                id=0, request_id=call.request_id, account=version.account, region=version.region, name=version.name,
+                qualifier=arn[len(version.function_arn) + 1 :], payload=body, trace=trace, received=now, due=now,
+            )
+        )  # fmt: skip
+        return trace
 
     def _invocation(self, call: Call, operation: str) -> Invocation:
         """Frozen data, checked in the order in which AWS checks: the function, the size, the payload."""
@@ -70,12 +102,7 @@ class DataPlane:
             call.account, call.region, parameters["FunctionName"], parameters.get("Qualifier")
         )
         body = parameters.get("Payload") or b"{}"
-        if len(body) > SYNC_LIMIT:
-            message = f"Request must be smaller than {SYNC_LIMIT} bytes for the {operation} operation"
-            raise AwsError(message, code="RequestEntityTooLargeException", status=413)
-        if "TenantId" in parameters or "DurableExecutionName" in parameters:
-            _refuse_foreign(parameters)
-        payloads.check(body)
+        _check(parameters, body, SYNC_LIMIT, operation)
         now = self.invoker.clock.epoch()
         context = parameters.get("ClientContext")
         return Invocation(
@@ -86,14 +113,29 @@ class DataPlane:
             received=now,
             want_log_tail=parameters.get("LogType") == "Tail",
             client_context=_client_context(context) if context else None,
-            trace=call.request.headers.get("x-amzn-trace-id") or new_trace(now),
+            trace=self.loops.pass_on(trace_of(call, now), version.function_arn, call.request_id, now),
         )
+
+
+def trace_of(call: Call, now: float) -> str:
+    """What the client sent, as far as it can be handed on, or else a new one."""
+    header = call.request.headers.get("x-amzn-trace-id")
+    return (header and lineage.accepted(header)) or new_trace(now)
 
 
 def new_trace(now: float) -> str:
     """A root of our own, not sampled: Root=1-<hex time>-<24 hex>;Parent=<16 hex>;Sampled=0."""
     bits = _random.getrandbits(160).to_bytes(20, "big").hex()
     return f"Root=1-{int(now):08x}-{bits[:24]};Parent={bits[24:]};Sampled=0"
+
+
+def _check(parameters: dict[str, Any], body: bytes, limit: int, operation: str) -> None:
+    if len(body) > limit:
+        message = f"Request must be smaller than {limit} bytes for the {_ACTIONS.get(operation, operation)} operation"
+        raise AwsError(message, code="RequestEntityTooLargeException", status=413)
+    if "TenantId" in parameters or "DurableExecutionName" in parameters:
+        _refuse_foreign(parameters)
+    payloads.check(body)
 
 
 def _refuse_foreign(parameters: dict[str, Any]) -> None:

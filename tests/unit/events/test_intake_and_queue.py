@@ -67,7 +67,7 @@ async def test_what_cannot_be_written_is_not_accepted_and_the_next_is(db):
     assert dispatch.told == [("a", True, False), ("b", True, True)]
 
 
-async def _full(events: object) -> None:
+async def _full(*_: object) -> None:
     raise StoreError("database or disk is full")
 
 

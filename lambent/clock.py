@@ -7,13 +7,21 @@ and stands still under `lambent up --clock virtual` until somebody moves it.
 
 import asyncio
 import contextlib
-import heapq
+import datetime
 import itertools
+import logging
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from lambent.agenda import Agenda, Entry
+
+log = logging.getLogger("lambent")
+
+GRID = 2.0**20  # moments of a virtual second
+FAR_S = 2.0**33  # beyond the year 2242 doubles are too coarse for the grid
 BREATHS = 5  # turns of the event loop in which work that a timer set off gets to say that it is at work
 
 
@@ -64,27 +72,18 @@ class RealClock:
         return asyncio.get_running_loop().call_later(max(0.0, delay_s), callback)
 
 
-class _Timer:
-    __slots__ = ("at", "background", "callback")
-
-    def __init__(self, at: float, callback: Callable[[], object], background: bool) -> None:
-        self.at = at
-        self.callback: Callable[[], object] | None = callback
-        self.background = background
-
-    def cancel(self) -> None:
-        self.callback = None
-
-
 class FixedClock:
     """A clock that moves only when told; `advance` runs what is due on the way. For tests of plain functions."""
 
     def __init__(self, epoch: float = 1_700_000_000.0) -> None:
         self._began = epoch
         self._passed = 0.0
-        self._timers: list[tuple[float, int, _Timer]] = []  # a heap; cancelled ones leave it when they come up
+        self._awaited, self._background = Agenda(), Agenda()
         self._order = itertools.count()
         self._workers = 0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {iso(self.epoch())}, {len(self._awaited)} timers pending>"
 
     def epoch(self) -> float:
         return self._began + self._passed
@@ -93,9 +92,9 @@ class FixedClock:
         return self._passed
 
     def call_later(self, delay_s: float, callback: Callable[[], object], *, background: bool = False) -> Timer:
-        timer = _Timer(self._passed + max(0.0, delay_s), callback, background)
-        heapq.heappush(self._timers, (timer.at, next(self._order), timer))
-        return timer
+        at = self._moment(self._passed + max(0.0, delay_s))
+        agenda = self._background if background else self._awaited
+        return agenda.add(at, next(self._order), callback, background=background)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
@@ -107,27 +106,45 @@ class FixedClock:
 
     def advance(self, seconds: float) -> None:
         target = self._passed + seconds
-        while self._fire_next(target):
-            pass
+        while due := self._go_to_next(target):
+            for entry in due:
+                if entry.callback is not None:
+                    callback, entry.callback = entry.callback, None
+                    callback()
         self._passed = max(self._passed, target)
 
-    def _fire_next(self, until: float) -> bool:
-        """Move on to the next timer that is due by then, and run it; False if there is none."""
-        while self._timers and self._timers[0][0] <= until:
-            _, _, timer = heapq.heappop(self._timers)
-            callback, timer.callback = timer.callback, None
-            if callback is not None:
-                self._passed = max(self._passed, timer.at)
-                callback()
-                return True
-        return False
+    def _moment(self, passed: float) -> float:
+        return passed
+
+    def _first(self) -> Entry | None:
+        """The timer that is due next."""
+        return min(filter(None, (self._awaited.first(), self._background.first())), default=None)
+
+    def _go_to_next(self, until: float) -> list[Entry]:
+        """Move on to the next moment for which there are timers; those that are due then, in the order in which they
+        were set. Empty if there is none by `until`."""
+        due: list[Entry] = []
+        while (entry := self._first()) is not None and entry.at <= (due[0].at if due else until):
+            due.append((self._background if entry.background else self._awaited).pop())
+        if due:
+            self._passed = max(self._passed, due[0].at)
+        return due
+
+
+async def _keep_nowhere(epoch: float) -> None: ...
 
 
 class VirtualClock(FixedClock):
-    """The clock of `lambent up --clock virtual`: it waits for the work that each timer sets off before it moves on."""
+    """The clock of `lambent up --clock virtual`: it waits for the work that each timer sets off before it moves on.
 
-    def __init__(self, epoch: float) -> None:
-        super().__init__(epoch)
+    Its moments are multiples of 2^-20 s, which doubles hold exactly: a timer set for `date - epoch()` is due at that
+    very date, neither early nor, after as many seconds, still to come. `keep` stores a date durably before it is
+    reached, so that the time never goes back, whatever dates were written in between.
+    """
+
+    def __init__(self, epoch: float, keep: Callable[[float], Awaitable[None]] = _keep_nowhere) -> None:
+        super().__init__(_on_grid(epoch))
+        self._keep = keep
         self._moving = asyncio.Lock()  # one journey through time after the other
         self._rested = asyncio.Event()
 
@@ -143,32 +160,58 @@ class VirtualClock(FixedClock):
                 self._rested.set()
 
     async def travel(self, seconds: float) -> int:
-        """Let that much time pass; how many timers were due on the way."""
+        """Let that much time pass; how many timers that somebody waits for were due on the way."""
         async with self._moving:
             await self._rest()
-            target, fired = self._passed + seconds, 0
-            while self._fire_next(target):
-                fired += 1
-                await self._rest()
-            self._passed = max(self._passed, target)
+            target, fired = self._moment(self._passed + max(0.0, seconds)), 0
+            await self._keep(self._began + target)
+            try:
+                while due := self._go_to_next(target):
+                    fired += self._call_back(due)
+                    await self._rest()
+                self._passed = target
+            finally:
+                if self._passed < target:  # broken off: whoever asked has gone
+                    await self._keep(self.epoch())
             return fired
 
     async def run_until_idle(self, most_s: float) -> int:
         """Go from timer to timer until only background ones are left, at most `most_s` far; how many were due."""
         async with self._moving:
             await self._rest()
-            target, fired = self._passed + most_s, 0
-            while self._awaits(target) and self._fire_next(target):
-                fired += 1
+            target, fired = self._moment(self._passed + max(0.0, most_s)), 0
+            while (awaited := self._awaited.first()) is not None and awaited.at <= target:
+                next_one = self._first() or awaited
+                await self._keep(self._began + next_one.at)
+                fired += self._call_back(self._go_to_next(next_one.at))
                 await self._rest()
             return fired
 
-    def pending(self) -> list[float]:
-        """When (epoch) those that somebody waits for are due, soonest first."""
-        return sorted(self._began + at for at, _, timer in self._timers if timer.callback and not timer.background)
+    def pending(self) -> int:
+        """Timers that somebody waits for."""
+        return len(self._awaited)
 
-    def _awaits(self, until: float) -> bool:
-        return any(at <= until and timer.callback and not timer.background for at, _, timer in self._timers)
+    def next_due(self) -> float | None:
+        """When (epoch) the first of them is due."""
+        first = self._awaited.first()
+        return None if first is None else self._began + first.at
+
+    def _moment(self, passed: float) -> float:
+        return _on_grid(passed)
+
+    def _call_back(self, due: list[Entry]) -> int:
+        """Run them; how many of those were awaited. One that fails must stop neither the others nor the time."""
+        fired = 0
+        for entry in due:
+            callback, entry.callback = entry.callback, None
+            if callback is None:
+                continue  # another one that was due in the same moment has cancelled it
+            fired += not entry.background
+            try:
+                callback()
+            except Exception:
+                log.exception("what was due at %s has failed", iso(self.epoch()))
+        return fired
 
     async def _rest(self) -> None:
         """Until nobody is at work, which what has just been called back may only be about to be."""
@@ -179,3 +222,13 @@ class VirtualClock(FixedClock):
                 quiet = 0
             await asyncio.sleep(0)
             quiet += 1
+
+
+def iso(epoch: float) -> str:
+    """2026-01-31T12:00:00.000Z"""
+    return datetime.datetime.fromtimestamp(epoch, datetime.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _on_grid(seconds: float) -> float:
+    """The first moment of a virtual clock that is not before this one."""
+    return math.ceil(seconds * GRID) / GRID if seconds < FAR_S else seconds

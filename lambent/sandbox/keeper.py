@@ -15,6 +15,7 @@ from lambent.sandbox import pool as decisions
 from lambent.sandbox.agent_client import AgentClient
 from lambent.sandbox.budget import Meter, budget_mb
 from lambent.sandbox.coldness import Losses
+from lambent.sandbox.expiry import Expiry
 from lambent.sandbox.freezing import Freezer
 from lambent.sandbox.places import Places
 from lambent.sandbox.pool import Node, Pool, Step
@@ -58,17 +59,20 @@ class Lease:
 class Keeper:
     """All pools of this node. Who has a place is busy, idle or an estate in its pool, or is leaving."""
 
-    def __init__(self, settings: Settings, starter: Starter, clock: Clock) -> None:
+    def __init__(self, settings: Settings, starter: Starter, clock: Clock, real: Clock | None = None) -> None:
+        """`clock` is the product's, by which sandboxes expire; `real`, if that is another, is for all else."""
         self.settings = settings
         self.starter = starter
         self.clock = clock
+        self.real = real or clock
         self.agent: AgentClient | None = None
         self._attached = asyncio.Event()  # set while there is an agent
         self.pools: dict[str, Pool] = {}
         self._retired: list[Pool] = []  # whose running calls have not finished
-        self.freezer = Freezer(self.pools.values, clock, settings.freeze_after_ms)
+        self.freezer = Freezer(self.pools.values, self.real, settings.freeze_after_ms)
+        self.expiry = Expiry(clock, self._look)
         self._budget_mb = budget_mb(settings.memory_budget_mb)
-        self._meter = Meter(clock.monotonic)
+        self._meter = Meter(self.real.monotonic)
         self._max_age_s = settings.max_age_s or math.inf
         self._places = Places()
         self._losses = Losses()
@@ -170,13 +174,19 @@ class Keeper:
             await asyncio.sleep(LOOK_EVERY_S)
             self.expire(self.clock.monotonic())
 
+    def _look(self) -> float | None:
+        """Product time has come so far that a sandbox may be due. Seconds until the next may be."""
+        now = self.clock.monotonic()
+        self.expire(now)
+        return decisions.next_expiry(self._all_pools(), now, self.settings.idle_expiry_s, self._max_age_s)
+
     def expire(self, now: float) -> None:
         """End what has been idle for too long or is too old, make up for memory that running calls have taken, and
         forget pools in which nobody is or waits."""
         pools = self._all_pools()
         idle_s = self.settings.idle_expiry_s
         for pool, sandbox in decisions.expired(pools, now, idle_s, self._max_age_s):
-            idle = now - sandbox.idle_since >= idle_s
+            idle = sandbox.idle_since + idle_s <= now
             self._dismiss(pool, sandbox, coldness.idle_for(idle_s) if idle else coldness.too_old(self._max_age_s))
         self._meter.measured_mb(pools, self.budget_mb)
         while decisions.expected_mb(pools) > self.budget_mb:
@@ -191,7 +201,7 @@ class Keeper:
     async def close(self, patience_s: float) -> None:
         """Let calls that are answered come to their reports, then end all sandboxes that have a SHUTDOWN phase to go
         through, and wait for them; for all of that together no longer than `patience_s`."""
-        deadline = self.clock.monotonic() + patience_s
+        deadline = self.real.monotonic() + patience_s
         busy = [sandbox.settling for sandbox in self._places.homes if sandbox.settling is not None]
         if busy:
             await asyncio.wait(busy, timeout=max(0.0, patience_s - EXTERNAL.total_ms / 1000))
@@ -201,7 +211,7 @@ class Keeper:
                 sandbox.end()
             ending += [sandbox.farewell] if sandbox.farewell else []
         if ending:
-            await asyncio.wait(ending, timeout=max(0.0, deadline - self.clock.monotonic()))
+            await asyncio.wait(ending, timeout=max(0.0, deadline - self.real.monotonic()))
 
     def counts(self) -> dict[str, int]:
         idle = [sandbox for pool in self.pools.values() for sandbox in pool.idle]
@@ -283,6 +293,8 @@ class Keeper:
             self._places.leave(estate)
         self._places.starting += 1
         pool.starting += 1
+        if not self.expiry.armed:
+            self.expiry.arm()
         sandbox = None
         try:
             sandbox = await self._make(version, estate, why)
@@ -318,7 +330,8 @@ class Keeper:
         pool.busy.discard(sandbox)
         if sandbox.used_mb > pool.most_mb:  # noqa: PLR1730 - max() takes three times as long, on the hot path
             pool.most_mb = sandbox.used_mb
-        now = sandbox.idle_since = self.clock.monotonic()
+        rested = sandbox.rested_at = self.real.monotonic()
+        now = sandbox.idle_since = rested if self.clock is self.real else self.clock.monotonic()
         wanted = not pool.retired and now - sandbox.born < self._max_age_s
         if wanted and sandbox.reusable:
             pool.idle.append(sandbox)

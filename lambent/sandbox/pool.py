@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from lambent.sandbox.sandbox import Sandbox
 
+SOON_S = 1.0  # with an idle expiry of 0, how long one may lie about before it is looked at
+
 
 class Pool:
     """The sandboxes of one version.
@@ -116,20 +118,38 @@ def expected_mb(pools: Iterable[Pool]) -> int:
 
 def expired(pools: Iterable[Pool], now: float, idle_expiry_s: float, max_age_s: float) -> list[tuple[Pool, Sandbox]]:
     """Idle sandboxes and estates that nobody has used for `idle_expiry_s`, or that are `max_age_s` old. `now` is
-    monotonic."""
+    monotonic, of the product's clock."""
     return [
         (pool, sandbox)
         for pool in pools
         for sandbox in (*pool.idle, *pool.estates)
-        if now - sandbox.idle_since >= idle_expiry_s or now - sandbox.born >= max_age_s
+        if expires_at(sandbox, idle_expiry_s, max_age_s) <= now
     ]
+
+
+def expires_at(sandbox: Sandbox, idle_expiry_s: float, max_age_s: float) -> float:
+    return min(sandbox.idle_since + idle_expiry_s, sandbox.born + max_age_s)
+
+
+def next_expiry(pools: Iterable[Pool], now: float, idle_expiry_s: float, max_age_s: float) -> float | None:
+    """Seconds until the next sandbox can expire, whoever comes to rest before; None if there is no sandbox.
+
+    It is for who has just ended all that were due. Those that run now may come to rest at once, and some day be too old.
+    """
+    dates: list[float] = []
+    for pool in pools:
+        dates += [expires_at(sandbox, idle_expiry_s, max_age_s) for sandbox in (*pool.idle, *pool.estates)]
+        if pool.busy or pool.starting:
+            dates.append(now + max(SOON_S, min(idle_expiry_s, max_age_s)))
+            dates += [sandbox.born + max_age_s for sandbox in pool.busy if sandbox.born + max_age_s > now]
+    return min(dates) - now if dates else None
 
 
 def least_recently_used(pools: Iterable[Pool], *, estates: bool) -> tuple[Pool, Sandbox] | None:
     """The idle sandbox whose loss hurts least. With `estates`, these too: they have a place, but hold no memory."""
-    oldest = [(sandbox.idle_since, pool, sandbox) for pool in pools for sandbox in pool.idle[:1]]
+    oldest = [(sandbox.rested_at, pool, sandbox) for pool in pools for sandbox in pool.idle[:1]]
     if estates:
-        oldest += [(sandbox.idle_since, pool, sandbox) for pool in pools for sandbox in pool.estates[:1]]
+        oldest += [(sandbox.rested_at, pool, sandbox) for pool in pools for sandbox in pool.estates[:1]]
     if not oldest:
         return None
     _, pool, sandbox = min(oldest, key=lambda each: each[0])
@@ -137,7 +157,8 @@ def least_recently_used(pools: Iterable[Pool], *, estates: bool) -> tuple[Pool, 
 
 
 def drowsy(pools: Iterable[Pool], now: float, after_s: float) -> tuple[list[Sandbox], float | None]:
-    """Idle sandboxes to freeze, in that order, and the seconds until the next is due; None if there is none."""
+    """Idle sandboxes to freeze, in that order, and the seconds until the next is due; None if there is none. `now` is
+    monotonic, of the real clock."""
     due: list[Sandbox] = []
     next_s: float | None = None
     for pool in pools:
@@ -147,7 +168,7 @@ def drowsy(pools: Iterable[Pool], now: float, after_s: float) -> tuple[list[Sand
                 break  # and so are all that have been idle for longer
             if sandbox.gone:
                 continue  # it needs to move in order to end
-            rest_s = sandbox.idle_since + after_s - now
+            rest_s = sandbox.rested_at + after_s - now
             if rest_s <= 0:
                 here.append(sandbox)
             else:

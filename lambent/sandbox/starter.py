@@ -82,11 +82,16 @@ class _Ending:
 class Starter:
     """Knows where code lies and where logs go; the keeper asks it for sandboxes."""
 
-    def __init__(self, code_path: Callable[[str], Path], images: ImageStore, logbook: Logbook, clock: Clock) -> None:
+    def __init__(
+        self, code_path: Callable[[str], Path], images: ImageStore, logbook: Logbook, clock: Clock,
+        ages: Clock | None = None,
+    ) -> None:  # fmt: skip
+        """`clock` is the real one; `ages` (the same, if it is not given) is the one by which sandboxes grow old."""
         self.code_path = code_path
         self.images = images
         self.logbook = logbook
         self.clock = clock
+        self.ages = ages or clock
         self.snapshots = Snapshots(self._attempt, clock)
         self.surroundings = Surroundings()
         self._watch: Watch | None = None
@@ -151,7 +156,7 @@ class Starter:
             ending.nobody_cares()
             agent.stop(given.assigned.husk)
             raise
-        sandbox.born = estate.born if estate else began
+        sandbox.born = estate.born if estate else self.ages.monotonic()
         ending.concerns(sandbox)
         try:
             await self._through_init(agent, sandbox, spec, began, again=estate is not None, part=part)

@@ -17,6 +17,7 @@ HEIGHT = {
     "settings": 0,
     "arns": 0,
     "clock": 0,
+    "agenda": 0,
     "privileges": 0,
     "wire": 1,
     "iam": 1,

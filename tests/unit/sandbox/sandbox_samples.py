@@ -44,7 +44,7 @@ class FakeSandbox:
     def __init__(self, name: str = "s1", of: Version | None = None, idle_since: float = 0.0) -> None:
         self.name = name
         self.version = of or version()
-        self.idle_since = idle_since
+        self.idle_since = self.rested_at = idle_since
         self.born = 0.0
         self.used_mb = 0
         self.grows_to_mb = 0  # what measuring it will show

@@ -22,6 +22,7 @@ LambentError
 │   ├── RuntimeMissing              no interpreter on this machine for that runtime
 │   └── SnapshotFailed              SnapStart could not initialise a version
 ├── ImageRefused                    a container image that cannot be taken in
+├── Undeliverable                   a letter that its target will never take
 └── StoreError                      the data on disk cannot be used
 """
 
@@ -112,6 +113,11 @@ class TooManyRequests(AwsError):
     code = "TooManyRequestsException"
     status = 429
 
+    @property
+    def why(self) -> str:
+        """A sentence for people: who has what this call would have needed. "" if nobody is to be named."""
+        return ""
+
 
 class SnapStartError(AwsError):
     """The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."""
@@ -184,3 +190,7 @@ class StoreError(LambentError):
 
 class ImageRefused(LambentError):
     """This container image cannot be used."""
+
+
+class Undeliverable(LambentError):
+    """This cannot be delivered, now or later."""

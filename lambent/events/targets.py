@@ -1,0 +1,91 @@
+"""Where letters go: to functions of this server, and for services that are not here yet into the outbox."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from lambent.arns import parse_function
+from lambent.clock import Clock
+from lambent.errors import InvalidParameterValue, ResourceNotFound, Undeliverable
+from lambent.events.messages import id_of, message_for, service_of
+from lambent.invoke.operations import ASYNC_LIMIT, Intake
+from lambent.invoke.resolve import Resolver
+from lambent.model import Event, Letter
+from lambent.store.outbox import OutboxStore
+
+
+class Target(Protocol):
+    """Takes letters; one that it has already may come again, since delivering and noting that are two steps."""
+
+    async def deliver(self, letter: Letter) -> None:
+        """Returns when the target has it for good. Raises Undeliverable if it never will, other errors: not now."""
+        ...
+
+
+class Targets:
+    """The target of each service that there is one for."""
+
+    def __init__(self, services: Mapping[str, Target]) -> None:
+        self._services = services
+
+    def __repr__(self) -> str:
+        return f"<Targets {', '.join(sorted(self._services))}>"
+
+    def of(self, arn: str) -> Target:
+        """Raises Undeliverable for a service that nothing is delivered to."""
+        found = self._services.get(service_of(arn))
+        if found is None:
+            known = ", ".join(sorted(self._services))
+            raise Undeliverable(f"nothing can be delivered to {arn}: the services that take letters are {known}")
+        return found
+
+
+class LambdaTarget:
+    """The record becomes a new event of the function, which has a life of its own from then on.
+
+    `known`: is an event of this request id waiting already? `stopped`: has the event come round too often?
+    """
+
+    def __init__(
+        self, intake: Intake, resolver: Resolver, clock: Clock, *,
+        known: Callable[[str], bool] = lambda _: False, stopped: Callable[[Event], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
+        self._intake = intake
+        self._resolver = resolver
+        self._clock = clock
+        self._known = known
+        self._stopped = stopped
+
+    async def deliver(self, letter: Letter) -> None:
+        event = self._event(letter)
+        if len(event.payload) > ASYNC_LIMIT:
+            size = len(event.payload)
+            raise Undeliverable(f"the record of {size} bytes is larger than the {ASYNC_LIMIT} that a function takes")
+        if self._stopped(event):
+            raise Undeliverable(f"{letter.target} has run too often for this event: Lambda stops recursive invocations")
+        if not self._known(event.request_id):
+            await self._intake.accept(event)
+
+    def _event(self, letter: Letter) -> Event:
+        parts = letter.target.split(":")
+        try:
+            ref = parse_function(letter.target, None, account=parts[4], region=parts[3])
+            version, arn = self._resolver.resolve(ref.account, parts[3], ref.name, ref.qualifier)
+        except (ResourceNotFound, InvalidParameterValue) as error:
+            raise Undeliverable(error.message) from error
+        now = self._clock.epoch()
+        return Event(
+            id=0, request_id=id_of(letter), account=version.account, region=version.region, name=version.name,
+            qualifier=arn[len(version.function_arn) + 1 :], payload=letter.body, trace=letter.ended.onward,
+            received=now, due=now,
+        )  # fmt: skip
+
+
+class Outbox:
+    """For SQS, SNS, EventBridge and S3: the very call that would deliver the letter is kept for whoever stands in."""
+
+    def __init__(self, store: OutboxStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def deliver(self, letter: Letter) -> None:
+        await self._store.add(letter, message_for(letter), self._clock.epoch())

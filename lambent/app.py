@@ -19,12 +19,13 @@ import uvloop
 from lambent import __version__, privileges
 from lambent.arns import FunctionRef
 from lambent.banner import banner
-from lambent.clock import Clock, RealClock
+from lambent.clock import Clock, RealClock, VirtualClock, iso
 from lambent.control import deployment, download, environments
 from lambent.control.control import Control
 from lambent.control.documents import as_version
 from lambent.control.lookup import alias as find_alias
 from lambent.control.lookup import version as find_version
+from lambent.edge.clock import ClockDoor
 from lambent.edge.doors import Doors
 from lambent.edge.extras import Extras
 from lambent.edge.frontdoor import FrontDoor
@@ -61,6 +62,7 @@ from lambent.store.images import ImageStore
 from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 from lambent.store.lock import DirectoryLock
+from lambent.store.moment import Moment
 from lambent.wire.parse import Wire
 
 log = logging.getLogger("lambent")
@@ -70,13 +72,14 @@ MB = 1024 * 1024
 class App:
     """A running Lambent. Attributes are the parts; `start` and `stop` are the order in which they come and go."""
 
-    def __init__(self, settings: Settings, process: AgentProcess, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, process: AgentProcess) -> None:
         self.process = process
         self.settings = settings
-        self.clock = clock or RealClock()
+        self.real = RealClock()  # of what functions and sandboxes live through, and of connections
         self.began = time.monotonic()
         data = settings.data_dir
         self.database = Database(data)
+        self.clock = product_clock(settings, self.real)  # of dates, ages, retries and schedules: decision 14
         self.functions = Functions(self.database)
         self.layers = Layers(self.database)
         self.code = CodeStore(data / "code")
@@ -91,13 +94,13 @@ class App:
         self.metrics = Metrics(self.clock)
         self.records = Records(data / "records", settings.keep_records_mb * MB, after=self.metrics.digest)
         self.journal = Journal(data / "journal", settings.keep_journal_mb * MB)
-        starter = Starter(self.code.path, self.images, self.logbook, self.clock)
-        self.keeper = Keeper(settings, starter, self.clock)
+        starter = Starter(self.code.path, self.images, self.logbook, self.real, self.clock)
+        self.keeper = Keeper(settings, starter, self.clock, self.real)
         self.secrets = Secrets(self.keeper.present)
         self.resolver = Resolver(self.load)
         self.admission = Admission(settings.concurrency)
         listeners = [recording.listener(self.records.append, self.metrics.hear)]
-        self.invoker = Invoker(self.admission, self.keeper, self.clock, listeners)
+        self.invoker = Invoker(self.admission, self.keeper, self.real, listeners)
         secret = download.secret(data)
         self.control = Control(
             self.functions, self.code, self, self.clock, settings, layers=self.layers, images=self.images,
@@ -112,17 +115,17 @@ class App:
             clock=self.clock,
             status=self.status,
             exists=self.exists,
-            doors=(ImageDoor(self.control),),
+            doors=(ImageDoor(self.control), ClockDoor(self.clock)),
         )
         self.loops = Loops(self.may_loop, self.loop_stopped)
         self.events = Engine(
             data / "queue", self.invoker, self.resolver, self.invoke_configs, clock=self.clock, loops=self.loops,
             journal=self.journal, metrics=self.metrics,
         )  # fmt: skip
-        data_plane = DataPlane(self.resolver, self.invoker, self.events, self.loops)
+        data_plane = DataPlane(self.resolver, self.invoker, self.events, self.loops, clock=self.clock)
         self.frontdoor = FrontDoor(Wire(settings), self.control, data_plane, self.extras)
         self.server: HttpServer | None = None
-        self.doors = Doors(self.frontdoor.answer, HttpLimits(body=settings.body_limit_mb * MB), self.clock)
+        self.doors = Doors(self.frontdoor.answer, HttpLimits(body=settings.body_limit_mb * MB), self.real)
         starter.surroundings = Surroundings(
             frozenset(names_in(settings.vpc_routed_subnets)),
             self.doors if settings.function_endpoint else None,
@@ -137,7 +140,7 @@ class App:
         await self.connect()
         await self.seal_old_environments()
         self.server = await serve(
-            self.frontdoor.answer, self.settings.host, self.settings.port, limits=limits, clock=self.clock
+            self.frontdoor.answer, self.settings.host, self.settings.port, limits=limits, clock=self.real
         )
         await deployment.resume(self.control)
         await self.events.start()
@@ -292,6 +295,7 @@ class App:
             "pid": os.getpid(),
             "agent_pid": agent.hello.pid if agent else None,
             "uptime_s": round(time.monotonic() - self.began, 3),
+            "clock": {"kind": self.settings.clock, "now": self.clock.epoch(), "iso": iso(self.clock.epoch())},
             "endpoint": self.endpoint,
             "data": str(self.settings.data_dir.absolute()),
             "isolation": agent.hello.isolation if agent else None,
@@ -311,6 +315,17 @@ class App:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def product_clock(settings: Settings, real: RealClock) -> Clock:
+    """The clock that the settings ask for. A virtual one goes on where it was, but never behind the real time."""
+    moment = Moment(settings.data_dir)
+    reached, now = moment.read() or 0.0, real.epoch()
+    if settings.clock == "virtual":
+        return VirtualClock(max(reached, now), lambda epoch: asyncio.to_thread(moment.write, epoch))
+    if reached > now:
+        log.warning("the virtual clock of %s had come to %s: dates there lie in the future", moment.path, iso(reached))
+    return real
 
 
 def calm_collector() -> None:
@@ -334,7 +349,7 @@ async def _serve(settings: Settings, process: AgentProcess) -> int:
         await app.stop()
         return 1
     if app.keeper.agent:
-        print(banner(app.endpoint, app.keeper.agent.hello, settings), flush=True)
+        print(banner(app.endpoint, app.keeper.agent.hello, settings, app.clock.epoch()), flush=True)
     await asyncio.wait(
         [asyncio.ensure_future(enough.wait()), asyncio.ensure_future(app.failed.wait())],
         return_when=asyncio.FIRST_COMPLETED,

@@ -1,12 +1,14 @@
 """What `lambent up` prints when it accepts requests."""
 
 from lambent import __version__
+from lambent.clock import iso
 from lambent.sandbox.protocol import Hello
 from lambent.settings import Settings
 
 
-def banner(endpoint: str, hello: Hello, settings: Settings) -> str:
-    """Where it listens, what isolation is in force, which runtimes it found; warnings in full."""
+def banner(endpoint: str, hello: Hello, settings: Settings, now: float = 0.0) -> str:
+    """Where it listens, what isolation is in force, which runtimes it found; warnings in full. `now` (epoch seconds) is
+    told if the clock is virtual."""
     isolation = hello.isolation
     groups = f"control groups {isolation.cgroups}" if isolation.cgroups != "none" else "no control groups"
     kept = ", ".join(isolation.namespaces) or "none"
@@ -16,6 +18,8 @@ def banner(endpoint: str, hello: Hello, settings: Settings) -> str:
         f"  network    {isolation.network or 'own loopback only'}",
         f"  runtimes   {' '.join(sorted(hello.runtimes)) or 'none found'}",
     ]
+    if settings.clock == "virtual":
+        lines.append(f"  CLOCK      VIRTUAL: time stands still at {iso(now)} until `lambent clock` moves it")
     if hello.swept:
         lines.append(f"  cleaned    {hello.swept} sandboxes that a killed server had left behind")
     for name, info in sorted(hello.runtimes.items()):

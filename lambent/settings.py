@@ -46,6 +46,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("network_blocked", "169.254.0.0/16", "destinations that no function reaches: ranges with commas between"),
     Setting("vpc_routed_subnets", "", "subnets of VpcConfig that have a route out, with commas between; others: none"),
     Setting("function_endpoint", True, "functions get AWS_ENDPOINT_URL, which leads their AWS clients back to Lambent"),
+    Setting("clock", "real", "real, or virtual: for tests, time stands still until `lambent clock` moves it"),
     Setting("drain_s", 30, "seconds that running calls get to finish at shutdown"),
     Setting("keep_records_mb", 64, "disk space for the record of each invocation; the oldest go first"),
     Setting("keep_journal_mb", 64, "disk space for what `lambent explain` tells beyond records; the oldest goes first"),
@@ -78,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network_blocked: str = "169.254.0.0/16"
     vpc_routed_subnets: str = ""
     function_endpoint: bool = True
+    clock: str = "real"
     drain_s: int = 30
     keep_records_mb: int = 64
     keep_journal_mb: int = 64
@@ -164,6 +166,8 @@ def _check(settings: Settings) -> None:
     _check_network(settings)
     if settings.isolation not in ("auto", "full", "userns", "process"):
         raise SettingError(f"isolation must be auto, full, userns or process; found {settings.isolation!r}")
+    if settings.clock not in ("real", "virtual"):
+        raise SettingError(f"clock must be real or virtual; found {settings.clock!r}")
     if not (settings.account.isdigit() and len(settings.account) == 12):
         raise SettingError(f"account must be 12 digits; found {settings.account!r}")
     if not 0 <= settings.port <= 65535:

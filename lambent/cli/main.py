@@ -17,6 +17,7 @@ COMMANDS = {
     "runtimes": "which Lambda runtimes this machine can run",
     "images": "which container images functions can be made of; add some",
     "invoke": "run a function once and print its answer",
+    "clock": "what time the server lives in; move it, if it is virtual",
     "logs": "print what a function has logged, or follow it",
     "agent": "the node agent by itself (`up` starts one for you)",
     "version": "print the version",

@@ -31,6 +31,7 @@ def describe(found: dict[str, Any]) -> str:
         [
             ("lambent", f"{found.get('version', '?')} at {found.get('endpoint', '?')}"),
             ("process", f"{found.get('pid', '?')}, up for {span(found.get('uptime_s', 0))}"),
+            *_clock(found.get("clock") or {}),
             ("isolation", _isolation(isolation)),
             ("network", isolation.get("network") or "own loopback only"),
             ("runtimes", " ".join(runtimes) or "none found"),
@@ -40,6 +41,14 @@ def describe(found: dict[str, Any]) -> str:
     )
     warnings = [paint(f"warning: {each}", "yellow") for each in isolation.get("warnings") or ()]
     return "\n".join([lines, *warnings])
+
+
+def _clock(clock: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nothing for the real one, which everybody takes for granted."""
+    if clock.get("kind") != "virtual":
+        return []
+    stands = f"VIRTUAL: time stands still at {clock.get('iso', '?')} until `lambent clock` moves it"
+    return [("clock", paint(stands, "yellow"))]
 
 
 def _total(count: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from lambent.clock import Clock
 from lambent.errors import AwsError, InvalidParameterValue, InvalidRequestContent
 from lambent.invoke import lineage
 from lambent.invoke import payload as payloads
@@ -36,7 +37,12 @@ class Intake(Protocol):
 class DataPlane:
     """What the operations need, and nothing else."""
 
-    def __init__(self, resolver: Resolver, invoker: Invoker, intake: Intake, loops: Loops | None = None) -> None:
+    def __init__(
+        self, resolver: Resolver, invoker: Invoker, intake: Intake, loops: Loops | None = None,
+        *, clock: Clock | None = None,
+    ) -> None:  # fmt: skip
+        """`clock` is the product's, which dates what comes in; without it that is the invoker's."""
+        self.clock = clock or invoker.clock
         self.resolver = resolver
         self.invoker = invoker
         self.intake = intake
@@ -85,7 +91,7 @@ class DataPlane:
         )
         body = body or b"{}"
         _check(parameters, body, ASYNC_LIMIT, call.operation)
-        now = self.invoker.clock.epoch()
+        now = self.clock.epoch()
         trace = trace_of(call, now)
         await self.intake.accept(
             Event(
@@ -103,7 +109,7 @@ class DataPlane:
         )
         body = parameters.get("Payload") or b"{}"
         _check(parameters, body, SYNC_LIMIT, operation)
-        now = self.invoker.clock.epoch()
+        now = self.clock.epoch()
         context = parameters.get("ClientContext")
         return Invocation(
             request_id=call.request_id,

@@ -134,7 +134,7 @@ def expires_at(sandbox: Sandbox, idle_expiry_s: float, max_age_s: float) -> floa
 def next_expiry(pools: Iterable[Pool], now: float, idle_expiry_s: float, max_age_s: float) -> float | None:
     """Seconds until the next sandbox can expire, whoever comes to rest before; None if there is no sandbox.
 
-    It is for who has just ended all that were due. Those that run now may come to rest at once, and some day be too old.
+    For who has just ended all that were due. Those that run now may come to rest at once, and some day be too old.
     """
     dates: list[float] = []
     for pool in pools:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from lambent.clock import Clock
 from lambent.errors import EnvironmentDenied, SandboxError, SnapStartError, TooManyRequests
-from lambent.invoke.admission import Admission
+from lambent.invoke.admission import Admission, Permit
+from lambent.invoke.notes import Notes
 from lambent.model import Invocation, Outcome, Version
 from lambent.sandbox.sandbox import Sandbox
 from lambent.sandbox.streamed import Flow
@@ -26,11 +27,15 @@ class Placement(Protocol):
 class Invoker:
     """The engine's one door. Listeners must be quick and must not raise: they are on the hot path."""
 
-    def __init__(self, admission: Admission, placement: Placement, clock: Clock, listeners: list[Listener]) -> None:
+    def __init__(
+        self, admission: Admission, placement: Placement, clock: Clock, listeners: list[Listener],
+        notes: Notes | None = None,
+    ) -> None:  # fmt: skip
         self.admission = admission
         self.placement = placement
         self.clock = clock
         self.listeners = listeners
+        self.notes = notes or Notes(clock)
 
     async def invoke(self, invocation: Invocation, flow: Flow | None = None) -> Outcome:
         """Run it; what a streaming function answers goes to `flow`, if there is one.
@@ -39,28 +44,35 @@ class Invoker:
         """
         came = self.clock.monotonic()
         try:
-            with self.admission.hold(invocation, came) as version:
+            permit = self.admission.hold(invocation, came)
+            with permit as version:
                 async with self.placement.lease(version) as sandbox:
+                    if sandbox.waited is not None:
+                        self.notes.waited(invocation, sandbox)
                     wait_ms = (self.clock.monotonic() - came) * 1000
                     outcome = await (sandbox.run(invocation) if flow is None else sandbox.stream(invocation, flow))
         except TooManyRequests as error:
             self.tell(invocation, None, 0.0, str(error.members.get("Reason", "")))
+            self.notes.throttled(invocation, error)
             raise
         except (SandboxError, SnapStartError, EnvironmentDenied) as error:
             self.tell(invocation, Outcome(payload=b"", status="failure", error_type=type(error).__name__), 0.0)
+            self.notes.failed(invocation, error)
             raise
         if sandbox.settling is None:
             self.tell(invocation, outcome, wait_ms)
         else:
-            self._tell_when_settled(invocation, sandbox.settling, wait_ms)
+            self._tell_when_settled(invocation, permit, sandbox.settling, wait_ms)
         return outcome
 
-    def _tell_when_settled(self, invocation: Invocation, settling: "asyncio.Task[Outcome]", wait_ms: float) -> None:
+    def _tell_when_settled(
+        self, invocation: Invocation, permit: Permit, settling: "asyncio.Task[Outcome]", wait_ms: float
+    ) -> None:
         """The caller has its answer, but extensions are at work: it counts as running, and is recorded, until then."""
-        permit = self.admission.extend(invocation)
+        longer = self.admission.extend(permit)
 
         def settled(task: "asyncio.Task[Outcome]") -> None:
-            permit.__exit__()
+            longer.__exit__()
             if not task.cancelled() and task.exception() is None:
                 self.tell(invocation, task.result(), wait_ms)
 

@@ -126,9 +126,10 @@ class Constraints:
         keys = _all_check(shape, rules(shape.key), "Map keys must satisfy constraint", dict.keys)
         if shape.value.type in ("structure", "list", "map"):
             return _both(size, keys, self._each_value(shape))
-        return _both(
-            size, keys, _all_check(shape, rules(shape.value), "Map value must satisfy constraint", dict.values)
-        )
+        values = rules(shape.value)
+        if values and self._not_null_items:  # recorded of aliases' weights; of keys Lambda no longer says it
+            values.append(Rule(lambda value: value is not None, NOT_NULL))
+        return _both(size, keys, _all_check(shape, values, "Map value must satisfy constraint", dict.values))
 
     def _each_value(self, shape: Shape) -> Check | None:
         test = self._check(shape.value)
@@ -196,11 +197,13 @@ def _size_rules(shape: Shape) -> list[Rule]:
 
 def _value_rules(shape: Shape) -> list[Rule]:
     most, least = shape.traits.get("max"), shape.traits.get("min")
+    number: type[float] = float if shape.type in ("float", "double") else int  # Java says 1.0 of the former
     found = []
     if most is not None:
-        found.append(Rule(lambda value: value <= most, f"Member must have value less than or equal to {most:g}"))
+        found.append(Rule(lambda value: value <= most, f"Member must have value less than or equal to {number(most)}"))
     if least is not None:
-        found.append(Rule(lambda value: value >= least, f"Member must have value greater than or equal to {least:g}"))
+        sentence = f"Member must have value greater than or equal to {number(least)}"
+        found.append(Rule(lambda value: value >= least, sentence))
     return found
 
 

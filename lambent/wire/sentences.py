@@ -39,7 +39,7 @@ def java(shape: Shape, value: Any) -> str:
         return f"[{', '.join(java(shape.member, item) for item in value)}]"
     if shape.type == "map":
         return f"{{{', '.join(f'{key}={java(shape.value, item)}' for key, item in value.items())}}}"
-    return _scalar(value)
+    return _scalar(float(value) if shape.type in ("float", "double") else value)
 
 
 def _structure(shape: Shape, value: dict[str, Any]) -> str:

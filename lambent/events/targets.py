@@ -42,17 +42,16 @@ class Targets:
 class LambdaTarget:
     """The record becomes a new event of the function, which has a life of its own from then on.
 
-    `known`: is an event of this request id waiting already? `stopped`: has the event come round too often?
+    The letter goes in the transaction in which the event comes, so that there is one of them, never none or both.
+    `stopped` says whether an event has come round too often.
     """
 
     def __init__(
-        self, intake: Intake, resolver: Resolver, clock: Clock, *,
-        known: Callable[[str], bool] = lambda _: False, stopped: Callable[[Event], bool] = lambda _: False,
-    ) -> None:  # fmt: skip
+        self, intake: Intake, resolver: Resolver, clock: Clock, stopped: Callable[[Event], bool] = lambda _: False
+    ) -> None:
         self._intake = intake
         self._resolver = resolver
         self._clock = clock
-        self._known = known
         self._stopped = stopped
 
     async def deliver(self, letter: Letter) -> None:
@@ -62,8 +61,7 @@ class LambdaTarget:
             raise Undeliverable(f"the record of {size} bytes is larger than the {ASYNC_LIMIT} that a function takes")
         if self._stopped(event):
             raise Undeliverable(f"{letter.target} has run too often for this event: Lambda stops recursive invocations")
-        if not self._known(event.request_id):
-            await self._intake.accept(event)
+        await self._intake.accept(event, (("letter_end", {"id": letter.id}),))
 
     def _event(self, letter: Letter) -> Event:
         parts = letter.target.split(":")

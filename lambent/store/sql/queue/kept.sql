@@ -41,7 +41,7 @@ DELETE FROM kept WHERE id = :id AND request_id = :request_id AND failed = :faile
 DELETE FROM kept WHERE id = :id;
 
 -- name: kept_oldest -- what has been kept longest
-SELECT id, name, failed AS at, size FROM kept ORDER BY failed, size LIMIT :limit;
+SELECT id, failed AS at, size FROM kept ORDER BY failed, size LIMIT :limit;
 
 -- name: kept_size -- how many events are kept, and the bytes that they count for
 SELECT CAST(COUNT(*) AS BIGINT) AS number, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS size FROM kept;

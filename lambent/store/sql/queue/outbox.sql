@@ -31,7 +31,7 @@ SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) AS last FROM outbox;
 DELETE FROM outbox WHERE id = :id;
 
 -- name: outbox_oldest -- the messages that have been there longest
-SELECT id, name, delivered AS at, size FROM outbox ORDER BY delivered, size LIMIT :limit;
+SELECT id, delivered AS at, size FROM outbox ORDER BY delivered, size LIMIT :limit;
 
 -- name: outbox_size -- how many messages there are, and the bytes that they count for
 SELECT CAST(COUNT(*) AS BIGINT) AS number, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS size FROM outbox;

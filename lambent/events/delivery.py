@@ -1,0 +1,87 @@
+"""Everything that follows the end of an event, put together: letters, their targets, the outbox and the kept list."""
+
+import asyncio
+from collections.abc import Sequence
+
+from lambent.clock import Clock
+from lambent.events.engine import Engine
+from lambent.events.postman import Postman
+from lambent.events.retention import Retention
+from lambent.events.targets import LambdaTarget, Outbox, Targets
+from lambent.invoke.recursion import Loops
+from lambent.invoke.resolve import Resolver
+from lambent.model import Event
+from lambent.observe.journal import Journal
+from lambent.observe.metrics import Metrics
+from lambent.store.kept import Kept, KeptEvents, Which
+from lambent.store.letters import Letters
+from lambent.store.outbox import OutboxStore
+from lambent.store.shelves import Shelf
+
+
+class Delivery:
+    """Attributes are the parts; the engine tells it when something has come to its end."""
+
+    def __init__(
+        self, engine: Engine, resolver: Resolver, loops: Loops, *, clock: Clock, journal: Journal, metrics: Metrics,
+        keep_days: int, keep_bytes: int,
+    ) -> None:  # fmt: skip
+        db = engine.database
+        self.letters, self.kept, self.outbox = Letters(db), KeptEvents(db), OutboxStore(db)
+        self._engine = engine
+        self._clock = clock
+        self._journal = journal
+        self._loops = loops
+        outbox = Outbox(self.outbox, clock)
+        functions = LambdaTarget(engine, resolver, clock, self._stopped)
+        self.targets = Targets({"lambda": functions, "sqs": outbox, "sns": outbox, "events": outbox, "s3": outbox})
+        self.postman = Postman(self.letters, self.targets, clock, journal.tell, metrics.add)
+        self.retention = Retention([Shelf(db, "kept"), Shelf(db, "outbox")], clock, keep_days, keep_bytes)
+        engine.posted = self.posted
+
+    def start(self) -> None:
+        self.postman.start()
+        self.retention.start()
+
+    def posted(self) -> None:
+        """An event has left letters, or is kept."""
+        self.postman.posted()
+        self.retention.grew()
+
+    async def close(self) -> None:
+        await self.postman.close()
+        await self.retention.close()
+
+    async def replay(self, entries: Sequence[Kept]) -> list[Event]:
+        """Put kept events back into the queue, as new ones with the request ids that they had; those that were there.
+
+        Each is kept or in the queue at any moment. One that is kept twice is replayed once.
+        """
+        now = self._clock.epoch()
+        moves = [(entry, self._engine.queue.numbered(_as_new(entry, now))) for entry in entries]
+        moved = await self.kept.replay(moves)
+        for event in moved:
+            self._journal.tell(now, event.request_id, "replayed")
+        for function in {(event.account, event.region, event.name) for event in moved}:
+            count = sum((event.account, event.region, event.name) == function for event in moved)
+            for _ in range(count):
+                self._engine.dispatcher.added(function, now)
+        return moved
+
+    async def page(self, which: Which) -> list[Kept]:
+        """The next kept events, whole."""
+        return await asyncio.to_thread(self.kept.page, which)
+
+    def counts(self) -> dict[str, int]:
+        return {f"{name}_dropped": number for name, number in self.retention.dropped.items()}
+
+    def _stopped(self, event: Event) -> bool:
+        return self._loops.judge(event.trace, event.function_arn, event.request_id, event.received).stopped
+
+
+def _as_new(entry: Kept, now: float) -> Event:
+    """All attempts and the whole age are before it again."""
+    return Event(
+        id=0, request_id=entry.request_id, account=entry.account, region=entry.region, name=entry.name,
+        qualifier=entry.qualifier, payload=entry.payload, trace=entry.trace, received=now, due=now,
+    )  # fmt: skip

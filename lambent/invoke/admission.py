@@ -62,8 +62,7 @@ class Admission:
         if quota is None:
             quota = self._quota(version.account, version.region, version.name)
         scope = quota.scope
-        if quota.slots and (slot := self._slot(quota, invocation, now)) is not None:
-            slot.enter()
+        if quota.slots and (slot := self._enter_slot(quota, invocation, now)) is not None:
             return Permit(slot, slot.twin)
         running = quota.running
         if (pace := quota.own_pace) is None:
@@ -91,8 +90,8 @@ class Admission:
         permit.holder.enter()
         return Permit(permit.holder, permit.version)
 
-    def _slot(self, quota: Quota, invocation: Invocation, now: float) -> Slot | None:
-        """The provisioned environments that take this call; None if they do not."""
+    def _enter_slot(self, quota: Quota, invocation: Invocation, now: float) -> Slot | None:
+        """The provisioned environments that take this call, one of them now at work; None if they do not."""
         group = quota.slots.get(invocation.invoked_arn)
         slot = group.get(invocation.version.version) if group is not None else None
         if slot is None:
@@ -102,6 +101,7 @@ class Admission:
         if free:
             slot.due = slot.pace.next_due(slot.due, now)
             slot.served += 1
+            slot.enter()
         else:
             slot.spilled += 1
         if self.meter is not None:
@@ -198,6 +198,10 @@ class Admission:
         """Executions of an account, of every kind."""
         scope = self._scopes.get((account, region))
         return scope.running if scope is not None else 0
+
+    def scopes(self) -> list[tuple[str, str]]:
+        """The accounts and regions in which anything was ever called or kept."""
+        return list(self._scopes)
 
     def holders(self, account: str, region: str) -> list[tuple[str, int]]:
         """Functions and their executions, most first."""

@@ -136,6 +136,19 @@ class Metrics:
                 del self._series[key]
 
 
+def total(minutes: list[Minute]) -> Minute | None:
+    """All of them as one, which begins with the first; None for none."""
+    if not minutes:
+        return None
+    return Minute(
+        minutes[0].at,
+        sum(each.count for each in minutes),
+        sum(each.sum for each in minutes),
+        min(each.min for each in minutes),
+        max(each.max for each in minutes),
+    )
+
+
 def _levels(metric: str, function: Function, qualifier: str) -> tuple[Key, ...]:
     account, region, _ = function
     plain = (metric, function, ""), (metric, (account, region, ""), "")

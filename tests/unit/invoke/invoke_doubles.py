@@ -34,6 +34,7 @@ class FakePlacement:
         self.ran: list[Invocation] = []
         self.leased = 0
         self.settling = None
+        self.waited: tuple[float, str] | None = None
         self.script: Callable[[Flow], Awaitable[None]] | None = None
 
     @asynccontextmanager

@@ -1,0 +1,108 @@
+"""The life of one invocation or event, in order: what `lambent explain` tells. Plain functions over what was kept."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from lambent.model import Record
+from lambent.observe import sentences
+from lambent.observe.journal import Entry, Fact
+from lambent.observe.report import iso
+
+NEAR_S = 1.0  # a record and an entry of the same attempt that are no further apart tell of the same thing
+# What comes first where the clock says the same, as a clock that is moved by hand often does.
+ORDER = ("accepted", "received", "interrupted", "waited", "cold", "ran", "failed", "attempt-failed", "throttled",
+         "recursion", "retry-at", "answered-from-key", "kept", "delivered", "undeliverable", "replayed")  # fmt: skip
+
+
+class Chapter(msgspec.Struct, frozen=True):
+    """One thing that happened, and in words."""
+
+    at: float  # epoch seconds
+    time: str
+    kind: str
+    text: str
+    facts: dict[str, Fact] = {}
+
+
+class Life(msgspec.Struct, frozen=True):
+    """All of it. `now` says in sentences where an event is at present; of a synchronous call it has nothing to say."""
+
+    request_id: str
+    function: str  # qualified ARN; "" if nobody knows
+    chapters: list[Chapter]
+    attempts: list[Record]
+    now: list[str]
+
+
+class _Placed(msgspec.Struct):
+    """A chapter, and where it belongs: with the attempt that began at `anchor`."""
+
+    anchor: float
+    chapter: Chapter
+
+
+def life(
+    request_id: str, records: Sequence[Record], entries: Sequence[Entry], *, accepted: float | None = None,
+    function: str = "", now: Sequence[str] = (),
+) -> Life:  # fmt: skip
+    """Join what is known. `accepted` is when it became an event (epoch seconds), if it is or was one."""
+    left = list(entries)
+    placed: list[_Placed] = []
+    asynchronous = [record for record in records if record.attempt]
+    since = accepted if accepted is not None else min((record.at for record in asynchronous), default=None)
+    if since is not None and not any(entry.kind == "accepted" for entry in left):
+        placed.append(_placed(since, since, "accepted", sentences.accepted()))
+    for record in sorted(records, key=_began):
+        placed += _of_record(record, left)
+    placed += [_placed(entry.at, entry.at, entry.kind, sentences.of(entry), entry.facts) for entry in left]
+    chapters = [each.chapter for each in sorted(placed, key=lambda each: (each.anchor, _rank(each.chapter.kind)))]
+    named = function or next((record.arn for record in records), "")
+    return Life(request_id, named, chapters, list(records), list(now))
+
+
+def _of_record(record: Record, left: list[Entry]) -> Iterable[_Placed]:
+    """The chapters of one attempt, with what the journal says of it, which is taken out of `left`."""
+    began = _began(record)
+    if not record.attempt:
+        yield _placed(began, began, "received", sentences.received(record))
+    if record.outcome == "throttled":
+        entry = _taken(left, "throttled", lambda entry: abs(entry.at - began) <= NEAR_S)
+        text = sentences.of(entry) if entry else sentences.throttled(record.reason)
+        yield _placed(began, began, "throttled", text, entry.facts if entry else {"reason": record.reason})
+        return
+    entry = _taken(left, "waited", lambda entry: entry.facts.get("attempt", 0) == record.attempt)
+    if entry:
+        yield _placed(began, entry.at, "waited", sentences.of(entry), entry.facts)
+    if record.cold:
+        yield _placed(began, began, "cold", sentences.cold(record), {"reason": record.reason})
+    trouble = _taken(left, "attempt-failed", lambda entry: _tells_of(entry, record))
+    trouble = trouble or _taken(left, "failed", lambda entry: record.outcome != "success")
+    if trouble is not None and not record.sandbox:
+        yield _placed(began, trouble.at, trouble.kind, sentences.of(trouble), trouble.facts)
+    else:
+        yield _placed(began, began + record.wait_ms / 1000, "ran", sentences.ran(record), {"attempt": record.attempt})
+
+
+def _tells_of(entry: Entry, record: Record) -> bool:
+    same = entry.facts.get("attempt") == record.attempt and record.outcome not in ("success", "throttled")
+    return same and entry.at >= _began(record) - NEAR_S
+
+
+def _taken(left: list[Entry], kind: str, fits: "sentences.Fits") -> Entry | None:
+    entry = next((entry for entry in left if entry.kind == kind and fits(entry)), None)
+    if entry is not None:
+        left.remove(entry)
+    return entry
+
+
+def _began(record: Record) -> float:
+    return record.tried or record.at
+
+
+def _placed(anchor: float, at: float, kind: str, text: str, facts: dict[str, Fact] | None = None) -> _Placed:
+    return _Placed(anchor, Chapter(at, iso(at), kind, text, facts or {}))
+
+
+def _rank(kind: str) -> int:
+    return ORDER.index(kind) if kind in ORDER else len(ORDER)

@@ -1,0 +1,129 @@
+"""What is said of each kind of entry and record. Pure functions to text."""
+
+from collections.abc import Callable
+
+from lambent.model import Record
+from lambent.observe.journal import Entry, Fact
+from lambent.observe.report import iso
+
+Facts = dict[str, Fact]
+Fits = Callable[[Entry], bool]
+
+_ENDINGS = {"success": "succeeded", "timeout": "timed out"}
+
+
+def of(entry: Entry) -> str:
+    """An entry in a sentence; one of a kind that is not known here in its own words."""
+    say = _KINDS.get(entry.kind)
+    if say is not None:
+        return say(entry.facts)
+    facts = ", ".join(f"{name}: {value}" for name, value in entry.facts.items())
+    return f"{entry.kind}: {facts}" if facts else entry.kind
+
+
+def accepted() -> str:
+    return "accepted as an event, and on disk"
+
+
+def received(record: Record) -> str:
+    return f"received: a synchronous call with {record.request_bytes} bytes"
+
+
+def throttled(reason: Fact, why: Fact = None) -> str:
+    return f"throttled ({reason})" + (f": {why}" if why else "")
+
+
+def cold(record: Record) -> str:
+    if record.initialization == "snap-start":
+        took = "; restored from its snapshot"
+    else:
+        took = f"; its init took {record.init_ms:.2f} ms" if record.init_ms is not None else ""
+    return f"cold, because: {record.reason or 'no idle sandbox'}{took}"
+
+
+def ran(record: Record) -> str:
+    """What one attempt did and cost."""
+    who = f"attempt {record.attempt}" if record.attempt else "it"
+    if not record.sandbox:
+        return f"{who} found no sandbox: {record.error_type}"
+    ending = _ENDINGS.get(record.outcome, "failed")
+    named = f" with {record.error_type}" if record.error_type and record.outcome != "success" else ""
+    return (
+        f"{who} ran for {record.duration_ms:.2f} ms and {ending}{named}: billed {record.billed_ms} ms, "
+        f"{record.memory_peak_mb} of {record.memory_mb} MB used, in sandbox {record.sandbox}"
+    )
+
+
+def _waited(facts: Facts) -> str:
+    return f"waited {_ms(facts.get('ms'))} for a sandbox, because {facts.get('why')}"
+
+
+def _failed(facts: Facts) -> str:
+    return f"failed, which was not the function's doing: {facts.get('message') or facts.get('error')}"
+
+
+def _attempt_failed(facts: Facts) -> str:
+    return f"attempt {facts.get('attempt')} failed: {facts.get('trouble')}"
+
+
+def _retry_at(facts: Facts) -> str:
+    due = facts.get("due")
+    when = iso(float(due)) if isinstance(due, int | float) else "a later time"
+    return f"next try (attempt {facts.get('attempt')}) at {when}"
+
+
+def _interrupted(facts: Facts) -> str:
+    return "the server ended while it may have been running; it is tried again"
+
+
+def _recursion(facts: Facts) -> str:
+    return f"stopped before it ran, as run {facts.get('run')} of a loop: {facts.get('chain')}"
+
+
+def _kept(facts: Facts) -> str:
+    trouble = f", the last with {facts['trouble']}" if facts.get("trouble") else ""
+    count = facts.get("attempts")
+    tries = "1 attempt" if count == 1 else f"{count} attempts"
+    return (
+        f"failed for good ({facts.get('condition')}, {tries}{trouble}) and kept here, since it had nowhere to go: "
+        "no on-failure destination, no dead-letter queue"
+    )
+
+
+def _delivered(facts: Facts) -> str:
+    return f"delivered to {facts.get('target')}"
+
+
+def _undeliverable(facts: Facts) -> str:
+    return f"could not be delivered to {facts.get('target')}: {facts.get('why')}"
+
+
+def _replayed(facts: Facts) -> str:
+    new = facts.get("request_id") or facts.get("as")
+    return f"replayed as a new event, {new}" if new else "replayed as a new event"
+
+
+def _answered(facts: Facts) -> str:
+    first = facts.get("request_id") or facts.get("first")
+    return "answered with what an earlier call with the same Idempotency-Key got" + (f": {first}" if first else "")
+
+
+def _ms(value: Fact) -> str:
+    return f"{value:.1f} ms" if isinstance(value, int | float) else f"{value} ms"
+
+
+_KINDS: dict[str, Callable[[Facts], str]] = {
+    "accepted": lambda _: accepted(),
+    "throttled": lambda facts: throttled(facts.get("reason"), facts.get("why")),
+    "waited": _waited,
+    "failed": _failed,
+    "attempt-failed": _attempt_failed,
+    "retry-at": _retry_at,
+    "interrupted": _interrupted,
+    "recursion": _recursion,
+    "kept": _kept,
+    "delivered": _delivered,
+    "undeliverable": _undeliverable,
+    "replayed": _replayed,
+    "answered-from-key": _answered,
+}

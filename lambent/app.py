@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import uvloop
@@ -27,14 +27,22 @@ from lambent.control.lookup import alias as find_alias
 from lambent.control.lookup import version as find_version
 from lambent.edge.clock import ClockDoor
 from lambent.edge.doors import Doors
+from lambent.edge.events import EventsDoor
+from lambent.edge.explain import ExplainDoor, Whereabouts
 from lambent.edge.extras import Extras
 from lambent.edge.frontdoor import FrontDoor
 from lambent.edge.http import HttpLimits, HttpServer, serve
 from lambent.edge.images import ImageDoor
+from lambent.edge.metrics import MetricsDoor
 from lambent.errors import AgentGone, LambentError, NotImplementedYet, ResourceNotFound
+from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
 from lambent.invoke import recording
 from lambent.invoke.admission import Admission
+from lambent.invoke.gauges import Gauges
+from lambent.invoke.idempotency import Idempotency
+from lambent.invoke.keys import Asked
+from lambent.invoke.notes import Notes
 from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loop, Loops
@@ -53,6 +61,7 @@ from lambent.sandbox.surroundings import Surroundings
 from lambent.sandbox.unsealing import Secrets
 from lambent.settings import Settings, names_in
 from lambent.store.aliases import Aliases
+from lambent.store.answers import Answers, StoredAnswer
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
@@ -100,7 +109,9 @@ class App:
         self.resolver = Resolver(self.load)
         self.admission = Admission(settings.concurrency)
         listeners = [recording.listener(self.records.append, self.metrics.hear)]
-        self.invoker = Invoker(self.admission, self.keeper, self.real, listeners)
+        self.gauges = Gauges(self.admission, self.metrics)
+        notes = Notes(self.clock, self.journal)
+        self.invoker = Invoker(self.admission, self.keeper, self.real, listeners, notes)
         secret = download.secret(data)
         self.control = Control(
             self.functions, self.code, self, self.clock, settings, layers=self.layers, images=self.images,
@@ -122,7 +133,20 @@ class App:
             data / "queue", self.invoker, self.resolver, self.invoke_configs, clock=self.clock, loops=self.loops,
             journal=self.journal, metrics=self.metrics,
         )  # fmt: skip
-        data_plane = DataPlane(self.resolver, self.invoker, self.events, self.loops, clock=self.clock)
+        self.idempotency = Idempotency(
+            Answers(self.events.database), self.functions, self.clock, settings.keep_answers_mb * MB, self.key_told
+        )
+        self.delivery = Delivery(
+            self.events, self.resolver, self.loops, clock=self.clock, journal=self.journal, metrics=self.metrics,
+            keep_days=settings.keep_failed_events_days, keep_bytes=settings.keep_failed_events_mb * MB,
+        )  # fmt: skip
+        self.extras.add(EventsDoor(self.delivery, self.events.queue, settings))
+        whereabouts = Whereabouts(self.events.queue, self.delivery.letters, self.delivery.kept, self.delivery.outbox)
+        self.extras.add(ExplainDoor(self.records, self.journal, whereabouts))
+        self.extras.add(MetricsDoor(self.metrics, settings, self.clock))
+        data_plane = DataPlane(
+            self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock
+        )
         self.frontdoor = FrontDoor(Wire(settings), self.control, data_plane, self.extras)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, HttpLimits(body=settings.body_limit_mb * MB), self.real)
@@ -144,8 +168,11 @@ class App:
         )
         await deployment.resume(self.control)
         await self.events.start()
+        self.delivery.start()
+        self.idempotency.start()
         calm_collector()
         self.spawn(self.keeper.expire_for_ever())
+        self.spawn(self.gauges.sample_for_ever())
         self.spawn(self.ready_runtimes())
 
     async def seal_old_environments(self) -> None:
@@ -162,6 +189,8 @@ class App:
         if self.server:
             await self.server.close(self.settings.drain_s)
         await self.events.drain(max(0.0, deadline - time.monotonic()))
+        await self.delivery.close()
+        await self.idempotency.close(max(0.0, deadline - time.monotonic()))
         await self.keeper.close(max(0.0, deadline - time.monotonic()))
         await self.frontdoor.data.streams.close()
         self.doors.close()
@@ -226,7 +255,12 @@ class App:
     def changed(self, account: str, region: str, name: str) -> None:
         self.resolver.forget(account, region, name)
         self.invoke_configs.forget(account, region, name)
+        if not self.exists(account, region, name):
+            self.spawn(self.idempotency.forget(account, region, name))
         self.keeper.changed(account, region, name, lambda number: self.stays(account, region, name, number))
+
+    def reads(self, digests: Set[str]) -> bool:
+        return self.keeper.reads(digests)
 
     def limits_changed(self, account: str, region: str, name: str) -> None:
         raise NotImplementedYet("reserved and provisioned concurrency are not obeyed yet")
@@ -257,6 +291,12 @@ class App:
     def loop_stopped(self, loop: Loop) -> None:
         self.journal.tell(loop.at, loop.request_id, "recursion", run=loop.run, chain=", ".join(loop.chain))
         self.metrics.add("RecursiveInvocationsDropped", (loop.account, loop.region, loop.name), 1.0)
+
+    def key_told(self, kind: str, asked: Asked, answer: StoredAnswer) -> None:
+        """Of an Idempotency-Key: that a call was answered from it, or that the server ended while its call ran."""
+        self.journal.tell(
+            self.clock.epoch(), asked.request_id, kind, key=asked.scope.idempotency_key, ran_as=answer.request_id
+        )
 
     # -- small services
 
@@ -304,6 +344,7 @@ class App:
             | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
             "functions": len(self.functions.all_latest()),
             "events": self.events.counts(),
+            "idempotency": self.idempotency.counts(),
         }
 
     @property

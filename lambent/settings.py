@@ -49,7 +49,10 @@ TABLE: tuple[Setting, ...] = (
     Setting("clock", "real", "real, or virtual: for tests, time stands still until `lambent clock` moves it"),
     Setting("drain_s", 30, "seconds that running calls get to finish at shutdown"),
     Setting("keep_records_mb", 64, "disk space for the record of each invocation; the oldest go first"),
+    Setting("keep_answers_mb", 256, "disk space for the answers of idempotency keys; beyond it no new keys are taken"),
     Setting("keep_journal_mb", 64, "disk space for what `lambent explain` tells beyond records; the oldest goes first"),
+    Setting("keep_failed_events_days", 14, "days that failed events, and messages in the outbox, are kept"),
+    Setting("keep_failed_events_mb", 1024, "disk space for failed events, and for the outbox; the oldest go first"),
     Setting("keep_logs_mb", 64, "disk space for the logs of each function; the oldest go first"),
     Setting("code_storage_mb", 76800, "code storage of an account in a region (AWS: 75 GB)"),
     Setting("body_limit_mb", 67, "largest request body that is read at all (AWS: 70,167,211 bytes)"),
@@ -82,7 +85,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clock: str = "real"
     drain_s: int = 30
     keep_records_mb: int = 64
+    keep_answers_mb: int = 256
     keep_journal_mb: int = 64
+    keep_failed_events_days: int = 14
+    keep_failed_events_mb: int = 1024
     keep_logs_mb: int = 64
     code_storage_mb: int = 76800
     body_limit_mb: int = 67
@@ -178,8 +184,8 @@ def _check(settings: Settings) -> None:
             "yet: listen on 127.0.0.1 and put an authenticating proxy in front"
         )
     for name in (
-        "concurrency", "sandboxes", "keep_records_mb", "keep_journal_mb", "keep_logs_mb", "code_storage_mb",
-        "body_limit_mb",
+        "concurrency", "sandboxes", "keep_records_mb", "keep_answers_mb", "keep_journal_mb", "keep_logs_mb",
+        "code_storage_mb", "body_limit_mb",
     ):  # fmt: skip
         if getattr(settings, name) < 1:
             raise SettingError(f"{name} must be at least 1; found {getattr(settings, name)}")

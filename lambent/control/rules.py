@@ -11,6 +11,7 @@ from typing import Any
 from lambent.control import vpc
 from lambent.control.control import Control
 from lambent.errors import AwsError, InvalidParameterValue, NotImplementedYet, ValidationException
+from lambent.invoke.keys import TAG, term_in
 from lambent.runtimes.environment import RESERVED
 from lambent.runtimes.table import check_create, check_update
 
@@ -110,6 +111,8 @@ def check_installed(control: Control, runtime: str) -> None:
 def check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > MOST_TAGS:
         raise InvalidParameterValue("Number of tags exceeds resource tag limit.")
+    if TAG in tags:
+        term_in(tags[TAG])
 
 
 def check_request_size(body: bytes, operation: str) -> None:

@@ -2,10 +2,13 @@
 
 import logging
 
+import msgspec
+
 from lambent.control.control import Control
 from lambent.control.registry import handle
 from lambent.edge.extras import Extras
 from lambent.errors import AwsError, LambentError, NotImplementedYet, ServiceException
+from lambent.invoke.keys import Replay
 from lambent.invoke.operations import DataPlane
 from lambent.model import Document
 from lambent.wire import ids
@@ -53,8 +56,12 @@ class FrontDoor:
             return self._refuse(asked, ServiceException())
 
     def _traced(self, call: Call, result: Document, trace: str) -> Response:
+        if isinstance(result, Replay):
+            call = msgspec.structs.replace(call, request_id=result.request_id)
         response = self.wire.render(call, result)
         response.headers.append(("X-Amzn-Trace-Id", trace))
+        if isinstance(result, Replay):
+            response.headers.append(("Idempotency-Replayed", "true"))
         return response
 
     def _refuse(self, asked: Call | Request, error: AwsError) -> Response:

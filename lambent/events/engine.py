@@ -16,7 +16,7 @@ from lambent.invoke.resolve import Resolver
 from lambent.model import Event
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
-from lambent.store.queue import Queue, open_queue
+from lambent.store.queue import Queue, Rows, open_queue
 
 log = logging.getLogger("lambent")
 
@@ -38,9 +38,11 @@ class Engine:
         self.dispatcher = Dispatcher(self.queue, attempts, clock, self._settling.settle, self._posted)
         self._intake = Intake(self.queue, self.dispatcher)
 
-    async def accept(self, event: Event) -> None:
-        """Return when it is on disk. Raises StoreError, and nothing was accepted, if it cannot be written."""
-        await self._intake.accept(event)
+    async def accept(self, event: Event, rows: Rows = ()) -> None:
+        """Return when it is on disk, and `rows` with it. Raises StoreError, and nothing was accepted, if it cannot be
+        written.
+        """
+        await self._intake.accept(event, rows)
         self._settling.accepted(event)
 
     async def start(self) -> None:

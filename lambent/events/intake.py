@@ -1,10 +1,10 @@
 """Taking events in: 202 means that it is on disk. Whoever comes while one group is being written goes with the next."""
 
 import asyncio
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lambent.model import Event
-from lambent.store.queue import Queue
+from lambent.store.queue import Queue, Rows
 
 MOST_AT_ONCE = 500
 
@@ -21,19 +21,28 @@ class Dispatch(Protocol):
         ...
 
 
+class _Waiting(NamedTuple):
+    """An event to be stored, what goes with it, and who waits for that."""
+
+    event: Event
+    rows: Rows
+    stored: "asyncio.Future[None]"
+
+
 class Intake:
     """`accept` returns when the event is on disk, and raises if it could not be written."""
 
     def __init__(self, queue: Queue, dispatch: Dispatch) -> None:
         self._queue = queue
         self._dispatch = dispatch
-        self._waiting: list[tuple[Event, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._storing: asyncio.Task[None] | None = None
 
-    async def accept(self, event: Event) -> None:
+    async def accept(self, event: Event, rows: Rows = ()) -> None:
+        """`rows` are stored with it, or not at all."""
         loop = asyncio.get_running_loop()
         stored: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((self._queue.numbered(event), stored))
+        self._waiting.append(_Waiting(self._queue.numbered(event), rows, stored))
         if self._storing is None:
             self._storing = loop.create_task(self._store())
         await stored
@@ -50,14 +59,14 @@ class Intake:
         finally:
             self._storing = None
 
-    async def _store_group(self, group: list[tuple[Event, asyncio.Future[None]]]) -> None:
-        marked = [(event, self._dispatch.expect(event)) for event, _ in group]
+    async def _store_group(self, group: list[_Waiting]) -> None:
+        marked = [(each.event, self._dispatch.expect(each.event)) for each in group]
         error: Exception | None = None
         try:
-            await self._queue.add(marked)
+            await self._queue.add(marked, [row for each in group for row in each.rows])
         except Exception as refused:
             error = refused
-        for (event, taken), (_, stored) in zip(marked, group, strict=True):
+        for (event, taken), (_, _, stored) in zip(marked, group, strict=True):
             self._dispatch.arrived(event, taken, stored=error is None)
             if stored.done():
                 continue  # its client has gone: what is stored stays stored

@@ -12,11 +12,15 @@ from lambent.clock import Clock
 from lambent.errors import AwsError, InvalidParameterValue, InvalidRequestContent
 from lambent.invoke import lineage
 from lambent.invoke import payload as payloads
+from lambent.invoke.idempotency import Idempotency
+from lambent.invoke.keys import HEADER, Term, asked_by, asked_of
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.invoke.streaming import Streams
-from lambent.model import Event, Invocation, InvocationKind
+from lambent.model import Event, Invocation, InvocationKind, Outcome, Version
+from lambent.store.answers import StoredAnswer
+from lambent.store.queue import Rows
 from lambent.wire.parse import Call
 
 SYNC_LIMIT = 6_291_456  # bytes: 6 MB request
@@ -25,13 +29,14 @@ CLIENT_CONTEXT_LIMIT = 3_583  # bytes of base64
 _random = random.Random()
 
 _ACTIONS = {"Invoke": "InvokeFunction", "InvokeAsync": "InvokeAsync"}  # what AWS calls them in its messages
-Answer = tuple[dict[str, Any], str]
+Answer = tuple[dict[str, Any], str]  # the result, and the trace header
+Keyed = tuple[Idempotency, str, Term]
 
 
 class Intake(Protocol):
     """Who takes events: `accept` returns when it is on disk."""
 
-    async def accept(self, event: Event) -> None: ...
+    async def accept(self, event: Event, rows: Rows = ()) -> None: ...
 
 
 class DataPlane:
@@ -39,7 +44,7 @@ class DataPlane:
 
     def __init__(
         self, resolver: Resolver, invoker: Invoker, intake: Intake, loops: Loops | None = None,
-        *, clock: Clock | None = None,
+        idempotency: Idempotency | None = None, *, clock: Clock | None = None,
     ) -> None:  # fmt: skip
         """`clock` is the product's, which dates what comes in; without it that is the invoker's."""
         self.clock = clock or invoker.clock
@@ -47,6 +52,7 @@ class DataPlane:
         self.invoker = invoker
         self.intake = intake
         self.loops = loops or Loops()
+        self.idempotency = idempotency  # None: its header is ignored
         self.streams = Streams(invoker)
 
     async def invoke(self, call: Call) -> Answer:
@@ -54,37 +60,34 @@ class DataPlane:
         parameters = call.parameters
         kind = parameters.get("InvocationType", "RequestResponse")
         if kind == InvocationKind.EVENT:
-            return {"StatusCode": 202}, await self._accept(call, parameters.get("Payload"))
+            return await self._accept(call, parameters.get("Payload"), {"StatusCode": 202})
         invocation = self._invocation(call, "InvokeFunction")
         if kind == InvocationKind.DRY_RUN:
             return {"StatusCode": 204}, invocation.trace
+        if HEADER in call.request.headers and (keyed := self._keyed(call, invocation.version)):
+            return await self._invoke_once(*keyed, invocation)
         outcome = await self.invoker.invoke(invocation)
-        result = {
-            "StatusCode": 200,
-            "ExecutedVersion": invocation.version.version,
-            "Payload": outcome.payload,
-        }
-        if outcome.function_error:
-            result["FunctionError"] = outcome.function_error
-        if invocation.want_log_tail:
-            result["LogResult"] = base64.b64encode(outcome.log_tail).decode()
-        return result, invocation.trace
+        return _result(invocation, invocation.version.version, outcome), invocation.trace
 
     async def stream(self, call: Call) -> Answer:
         """InvokeWithResponseStream, RequestResponse or DryRun; a function that does not stream answers in one chunk."""
         invocation = self._invocation(call, "InvokeWithResponseStream")
+        if HEADER in call.request.headers and self._keyed(call, invocation.version):
+            raise InvalidParameterValue(
+                "Idempotency-Key is not supported for InvokeWithResponseStream: a stream is not kept. Use Invoke."
+            )
         if call.parameters.get("InvocationType") == InvocationKind.DRY_RUN:
             return {"StatusCode": 204}, invocation.trace
         return await self.streams.start(invocation), invocation.trace
 
     async def invoke_async(self, call: Call) -> Answer:
         """InvokeAsync, which AWS still answers: Invoke of the type Event by another name."""
-        return {"Status": 202}, await self._accept(call, call.parameters.get("InvokeArgs"))
+        return await self._accept(call, call.parameters.get("InvokeArgs"), {"Status": 202})
 
     # -- details
 
-    async def _accept(self, call: Call, body: bytes | None) -> str:
-        """Take an event in; its trace header once it is on disk. Checked like an invocation, but for its size."""
+    async def _accept(self, call: Call, body: bytes | None, result: dict[str, Any]) -> Answer:
+        """Take an event in; answered once it is on disk. Checked like an invocation, but for its size."""
         parameters = call.parameters
         version, arn = self.resolver.resolve(
             call.account, call.region, parameters["FunctionName"], parameters.get("Qualifier")
@@ -92,14 +95,31 @@ class DataPlane:
         body = body or b"{}"
         _check(parameters, body, ASYNC_LIMIT, call.operation)
         now = self.clock.epoch()
-        trace = trace_of(call, now)
-        await self.intake.accept(
-            Event(
-                id=0, request_id=call.request_id, account=version.account, region=version.region, name=version.name,
-                qualifier=arn[len(version.function_arn) + 1 :], payload=body, trace=trace, received=now, due=now,
-            )
+        event = Event(
+            id=0, request_id=call.request_id, account=version.account, region=version.region, name=version.name,
+            qualifier=arn[len(version.function_arn) + 1 :], payload=body, trace=trace_of(call, now), received=now,
+            due=now,
         )  # fmt: skip
-        return trace
+        if HEADER in call.request.headers and (keyed := self._keyed(call, version)):
+            keys, key, term = keyed
+            given = await keys.accept(asked_by(key, event, term), event, self.intake.accept)
+            return given.told(result), given.answer.trace
+        await self.intake.accept(event)
+        return result, event.trace
+
+    def _keyed(self, call: Call, version: Version) -> Keyed | None:
+        """Who answers a call with an Idempotency-Key, the key, and how long it lives; None if its function has not
+        opted in to that.
+        """
+        term = self.idempotency.term(version) if self.idempotency else None
+        return (self.idempotency, call.request.headers[HEADER], term) if self.idempotency and term else None
+
+    async def _invoke_once(self, keys: Idempotency, key: str, term: Term, invocation: Invocation) -> Answer:
+        whole = msgspec.structs.replace(invocation, want_log_tail=True)  # a later call may ask for it
+        version = invocation.version.version
+        given = await keys.run(asked_of(key, invocation, term), lambda: self.invoker.invoke(whole), version)
+        answer = given.answer
+        return given.told(_result(invocation, answer.executed_version, answer)), answer.trace
 
     def _invocation(self, call: Call, operation: str) -> Invocation:
         """Frozen data, checked in the order in which AWS checks: the function, the size, the payload."""
@@ -121,6 +141,15 @@ class DataPlane:
             client_context=_client_context(context) if context else None,
             trace=self.loops.pass_on(trace_of(call, now), version.function_arn, call.request_id, now),
         )
+
+
+def _result(invocation: Invocation, executed_version: str, of: Outcome | StoredAnswer) -> dict[str, Any]:
+    result = {"StatusCode": 200, "ExecutedVersion": executed_version, "Payload": of.payload}
+    if of.function_error:
+        result["FunctionError"] = of.function_error
+    if invocation.want_log_tail:
+        result["LogResult"] = base64.b64encode(of.log_tail).decode()
+    return result
 
 
 def trace_of(call: Call, now: float) -> str:

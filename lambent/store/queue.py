@@ -18,6 +18,7 @@ MOST_BYTES = 8 * 1024 * 1024  # of payloads that are taken at once
 LARGEST_ANSWER = 65_536  # bytes of an answer that are kept of an event that failed
 
 FunctionKey = tuple[str, str, str]  # account, region, name
+Rows = Sequence[tuple[str, dict[str, Any]]]  # name of the query, its parameters
 
 
 class Backlog(NamedTuple):
@@ -61,10 +62,16 @@ class Queue:
     def numbered(self, event: Event) -> Event:
         return msgspec.structs.replace(event, id=next(self._numbers))
 
-    async def add(self, events: Sequence[tuple[Event, bool]]) -> None:
-        """Store all or none. With each: whether it may be running as soon as it is stored."""
-        rows = [event_columns(event) | {"taken": int(taken)} for event, taken in events]
-        await self._db.transaction(lambda tx: tx.write_many("event_add", rows))
+    async def add(self, events: Sequence[tuple[Event, bool]], rows: Rows = ()) -> None:
+        """Store all or none, and `rows` with them. With each event: may it be running as soon as it is stored?"""
+        columns = [event_columns(event) | {"taken": int(taken)} for event, taken in events]
+
+        def add(tx: Transaction) -> None:
+            tx.write_many("event_add", columns)
+            for query, parameters in rows:
+                tx.write(query, **parameters)
+
+        await self._db.transaction(add)
 
     async def take(self, function: FunctionKey, now: float, limit: int, most_bytes: int = MOST_BYTES) -> list[Event]:
         """At most `limit` events of a function that are due, and one at least whatever its size; they may be running

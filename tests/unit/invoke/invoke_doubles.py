@@ -12,8 +12,9 @@ from lambent.invoke.admission import Admission
 from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
 from lambent.invoke.resolve import Resolver
-from lambent.model import Invocation, Outcome, Version
+from lambent.model import Event, Invocation, Outcome, Version
 from lambent.sandbox.streamed import Flow
+from lambent.store.queue import Rows
 
 
 class NeverHeld:
@@ -62,6 +63,16 @@ class FakePlacement:
         return await self.run(invocation)
 
 
+class FakeIntake:
+    """Takes every event, and what goes with it."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Event, Rows]] = []
+
+    async def accept(self, event: Event, rows: Rows = ()) -> None:
+        self.taken.append((event, rows))
+
+
 class Engine:
     """The whole path over doubles: the function `hello` exists, nothing else does."""
 
@@ -71,7 +82,8 @@ class Engine:
         self.admission = Admission(limit)
         self.heard: list[tuple[Invocation, Outcome | None, float, str | None]] = []
         self.invoker = Invoker(self.admission, self.placement, self.clock, [lambda *news: self.heard.append(news)])
-        self.data = DataPlane(Resolver(self.load), self.invoker)
+        self.intake = FakeIntake()
+        self.data = DataPlane(Resolver(self.load), self.invoker, self.intake)
 
     @staticmethod
     def load(account: str, region: str, name: str, qualifier: str | None) -> Version:

@@ -14,10 +14,11 @@ from lambent.errors import (
     AwsError,
     InvalidParameterValue,
     InvalidRequestContent,
-    NotImplementedYet,
+    RecursiveInvocation,
     ResourceNotFound,
     TooManyRequests,
 )
+from lambent.invoke import lineage
 from lambent.invoke.operations import CLIENT_CONTEXT_LIMIT, SYNC_LIMIT, new_trace
 from lambent.settings import Settings
 from lambent.wire.http import Request
@@ -91,11 +92,13 @@ async def test_a_dry_run_checks_everything_and_runs_nothing(engine):
     assert engine.placement.ran == []
 
 
-async def test_an_asynchronous_invocation_is_not_built_yet_and_says_that_nothing_was_accepted(engine):
-    with pytest.raises(NotImplementedYet, match="nothing was accepted") as caught:
-        await engine.data.invoke(call(InvocationType="Event"))
-    assert caught.value.status == 501
-    assert engine.placement.ran == []
+async def test_an_event_is_taken_in_with_its_qualifier_and_the_trace_as_it_came(engine):
+    headers = {"x-amzn-trace-id": "Root=1-2-3"}
+    result, trace = await engine.data.invoke(call(InvocationType="Event", Qualifier="7", headers=headers, Payload=b"1"))
+    assert (result, trace) == ({"StatusCode": 202}, "Root=1-2-3")
+    ((event, rows),) = engine.intake.taken
+    assert (event.name, event.qualifier, event.payload, event.trace) == ("hello", "7", b"1", "Root=1-2-3")
+    assert (event.request_id, event.due, rows, engine.placement.ran) == (REQUEST_ID, event.received, (), [])
 
 
 async def test_a_payload_may_be_six_megabytes_and_not_a_byte_more(engine):
@@ -154,7 +157,21 @@ async def test_parameters_for_functions_of_another_kind_are_refused(engine, name
 
 async def test_the_callers_trace_goes_to_the_function_and_back(engine):
     _, trace = await engine.data.invoke(call(headers={"x-amzn-trace-id": "Root=1-2-3;Sampled=1"}))
-    assert trace == engine.placement.ran[0].trace == "Root=1-2-3;Sampled=1"
+    assert trace == engine.placement.ran[0].trace == f"Root=1-2-3;Sampled=1{lineage.first(FUNCTION_ARN)}"
+
+
+async def test_a_trace_that_cannot_be_handed_on_is_replaced(engine):
+    _, trace = await engine.data.invoke(call(headers={"x-amzn-trace-id": "Root=\x1b[2J"}))
+    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0;Lineage=1:[0-9a-f]{8}:0", trace)
+
+
+async def test_the_17th_run_for_one_event_is_refused(engine):
+    trace = "Root=1-2-3"
+    for _ in range(16):
+        _, trace = await engine.data.invoke(call(headers={"x-amzn-trace-id": trace}))
+    with pytest.raises(RecursiveInvocation, match="recursive loop"):
+        await engine.data.invoke(call(headers={"x-amzn-trace-id": trace}))
+    assert len(engine.placement.ran) == 16
 
 
 async def test_without_a_trace_a_call_gets_one_that_nobody_else_has(engine):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from lambent.model import Event
 from lambent.store.queue import FunctionKey
 
-MOST_READY = 256  # events of one line in memory; the others stay on disk
-LOW = 64  # when fewer are ready, more are taken
+MOST_READY = 128  # events of one line in memory; the others stay on disk
+LOW = 32  # when fewer are ready, more are taken
 MOST_BYTES = 64 * 1024 * 1024  # of payloads in memory, of all lines together
 
 
@@ -23,8 +23,8 @@ class Line:
         "paused_until",
         "ready",
         "running",
-        "storing",
         "stored",
+        "storing",
         "taking",
     )
 

@@ -1,0 +1,127 @@
+"""A program to be killed: the engine of asynchronous invocation over functions that are plain Python.
+
+    python event_victim.py DIRECTORY          reads lines "SEED" or "drain"; forks a child for each, whose pid it prints
+
+A child takes events in and runs them until it is killed, or until nothing is left to do. It writes lines to stdout,
+each in one write: `accepted ID`, `ran ID`, `ended`. The fork saves the time of the imports, not the work: each child opens
+the database, and repairs what the one before left, as a server that starts does.
+"""
+
+import asyncio
+import os
+import random
+import sys
+import types
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from lambent.clock import RealClock
+from lambent.errors import ServiceException, TooManyRequests
+from lambent.events.engine import Engine
+from lambent.invoke.recursion import Loops
+from lambent.model import Event, Invocation, InvokeConfig, Outcome, Version
+from lambent.observe.journal import Journal
+from lambent.observe.metrics import Metrics
+
+DEAD_LETTERS = "arn:aws:sqs:us-east-1:000000000000:dead"
+DESTINATION = "arn:aws:sqs:us-east-1:000000000000:done"
+KINDS = ("plain", "destined", "dead", "kept")
+PRODUCERS = 8
+CAP = 5
+
+
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
+class FakeInvoker:
+    """Runs functions named for their ends, at most CAP at a time: beyond, they are throttled."""
+
+    def __init__(self, seed: int) -> None:
+        self.admission = types.SimpleNamespace(
+            reserved=lambda *_: CAP, room=lambda version: CAP - self.running[version.name]
+        )  # fmt: skip
+        self.running: Counter[str] = Counter()
+        self._random = random.Random(seed)
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        name = invocation.version.name
+        if self.running[name] >= CAP:
+            raise TooManyRequests(Reason="ReservedFunctionConcurrentInvocationLimitExceeded")
+        self.running[name] += 1
+        try:
+            say(f"ran {invocation.request_id} {self.running[name]}")
+            await asyncio.sleep(self._random.random() * 0.01)
+            if self._random.random() < 0.02:
+                raise ServiceException("the agent died")
+        finally:
+            self.running[name] -= 1
+        if name in ("plain", "destined"):
+            return Outcome(payload=b'"done"')
+        return Outcome(payload=b"{}", function_error="Unhandled", error_type="ValueError", status="error")
+
+
+class FakeResolver:
+    def resolve(self, account: str, region: str, name: str, qualifier: str | None) -> tuple[Version, str]:
+        version = Version(
+            account=account, region=region, name=name, version="$LATEST", revision="1", runtime="python3.13",
+            handler="app.handler", code_digest="0", dead_letter=DEAD_LETTERS if name == "dead" else "",
+        )  # fmt: skip
+        return version, version.function_arn
+
+
+class FakeConfigs:
+    def get(self, account: str, region: str, name: str, qualifier: str) -> InvokeConfig:
+        return InvokeConfig(max_retries=0, on_success=DESTINATION if name == "destined" else "")
+
+
+async def work(directory: Path, seed: int | None) -> None:
+    clock, here = RealClock(), directory / "data"
+    here.mkdir(exist_ok=True)
+    journal = Journal(here / "journal", 1 << 20)
+    engine = Engine(
+        here / "queue", FakeInvoker(seed or 0), FakeResolver(), FakeConfigs(), clock=clock,  # type: ignore[arg-type]
+        loops=Loops(lambda *_: False, lambda _: None), journal=journal, metrics=Metrics(clock),
+    )  # fmt: skip
+    await engine.start()
+    say(f"interrupted {engine.counts()['interrupted']}")
+    if seed is not None:
+        await asyncio.gather(
+            *(produce(engine, clock, random.Random(seed * 100 + number)) for number in range(PRODUCERS))
+        )
+    while engine.counts()["waiting"] or engine.counts()["running"]:
+        await asyncio.sleep(0.01)  # noqa: ASYNC110 - there is no event to wait for
+    await engine.drain(30)
+    engine.close()
+    journal.close()
+    say("ended")
+
+
+async def produce(engine: Engine, clock: RealClock, chance: random.Random) -> None:
+    while True:
+        name, now = chance.choice(KINDS), clock.epoch()
+        event = Event(
+            id=0, request_id=f"{name}-{uuid.UUID(int=chance.getrandbits(128))}", account="000000000000",
+            region="us-east-1", name=name, payload=b'{"n": 1}', received=now, due=now,
+        )  # fmt: skip
+        await engine.accept(event)
+        say(f"accepted {event.request_id}")
+        await asyncio.sleep(chance.random() * 0.03)
+
+
+def main() -> None:
+    directory = Path(sys.argv[1])
+    for line in sys.stdin:
+        seed = None if line.strip() == "drain" else int(line)
+        pid = os.fork()
+        if pid == 0:
+            asyncio.run(work(directory, seed))
+            os._exit(0)
+        say(f"child {pid}")
+        os.waitpid(pid, 0)
+        say("gone")
+
+
+if __name__ == "__main__":
+    main()

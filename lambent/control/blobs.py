@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Set
+from contextlib import AbstractContextManager
 from typing import Any
 
 from lambent.store.code import CodeStore, StoredCode
 from lambent.store.images import ImageStore
 
+LOOK_EVERY_S = 1.0  # at calls that run on although the product's clock says that their time is over
 GRACE_S = 10  # beyond a function's own time-out, before the code of running calls may go
 
 
@@ -26,12 +28,18 @@ class CodeKeeper:
         images: ImageStore,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         sleep: Callable[[float], Awaitable[None]],
+        *,
+        read: Callable[[Set[str]], bool],
+        working: Callable[[], AbstractContextManager[None]],
     ) -> None:
+        """`sleep` and `working` are the product clock's; `read` tells whether a call may still read one of these."""
         self._in_use = in_use
         self._code = code
         self._images = images
         self._spawn = spawn
         self._sleep = sleep
+        self._read = read
+        self._working = working
         self._gate = asyncio.Lock()
         self._storing = 0
         self._doubtful: set[str] = set()
@@ -66,9 +74,13 @@ class CodeKeeper:
         await self._remove_garbage()
 
     async def _release(self, digests: set[str], after_s: float) -> None:
+        """A virtual clock may be far ahead of a call, whose own time is real: that is waited for."""
         await self._sleep(after_s)
-        self._doubtful |= digests
-        await self._remove_garbage()
+        while self._read(digests):
+            await asyncio.sleep(LOOK_EVERY_S)  # noqa: ASYNC110 - nobody tells of the end of a call that matters to none
+        with self._working():
+            self._doubtful |= digests
+            await self._remove_garbage()
 
     async def _remove_garbage(self) -> None:
         async with self._gate:

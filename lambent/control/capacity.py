@@ -1,6 +1,6 @@
 """What the control plane asks of whoever runs functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Protocol
 
 from lambent.model import Allocation, Version
@@ -27,6 +27,10 @@ class Capacity(Protocol):
         """An alias of a function was changed or deleted: look up anew what its names stand for. Sandboxes stay, calls
         that run do not notice, and provisioned concurrency follows the alias.
         """
+        ...
+
+    def reads(self, digests: Set[str]) -> bool:
+        """May a call that is under way, or about to be, still read one of these packages or images?"""
         ...
 
     def limits_changed(self, account: str, region: str, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from lambent.clock import Clock
+from lambent.clock import sleep as clock_sleep
 from lambent.control.blobs import CodeKeeper
 from lambent.control.capacity import Capacity
 from lambent.runtimes.table import TABLE, RuntimeTable
@@ -50,7 +51,7 @@ class Control:
         runtimes: RuntimeTable = TABLE,
         secret: bytes = b"",  # signs download links; empty: links die with this process
         architecture: str = "",  # empty: this machine's
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] | None = None,  # None: on the clock
     ) -> None:
         self.functions = functions
         self.layers = layers
@@ -66,7 +67,9 @@ class Control:
         self.runtimes = runtimes
         self.secret = secret or secrets.token_bytes(32)
         self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
-        self.blobs = CodeKeeper(self._digests, code, images, self.spawn, sleep)
+        self.blobs = CodeKeeper(
+            self._digests, code, images, self.spawn, sleep or self._sleep, read=capacity.reads, working=clock.working
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -107,6 +110,9 @@ class Control:
         """All code and images that are still referred to."""
         named = {image.digest for image in self.image_names.all()}
         return self.functions.all_digests() | self.layers.all_digests() | named
+
+    async def _sleep(self, seconds: float) -> None:
+        await clock_sleep(self.clock, seconds, background=True)
 
     def _now(self) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(self.clock.epoch(), datetime.UTC)

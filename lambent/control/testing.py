@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from lambent.model import Allocation, Version
 
@@ -18,6 +18,7 @@ class MemoryCapacity:
         self.failure: Exception | None = None
         self.no_snapshots: str | None = None  # why SnapStart is not possible
         self.prepared: list[Version] = []
+        self.read: set[str] = set()  # digests that running calls read
         self.changes: list[tuple[str, str, str]] = []
         self.reroutes: list[tuple[str, str, str]] = []
         self.limits: list[tuple[str, str, str]] = []  # functions whose limits were changed
@@ -42,6 +43,9 @@ class MemoryCapacity:
 
     def rerouted(self, account: str, region: str, name: str) -> None:
         self.reroutes.append((account, region, name))
+
+    def reads(self, digests: Set[str]) -> bool:
+        return not self.read.isdisjoint(digests)
 
     def limits_changed(self, account: str, region: str, name: str) -> None:
         self.limits.append((account, region, name))

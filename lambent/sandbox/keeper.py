@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from lambent.clock import Clock
 from lambent.errors import AgentGone, RuntimeMissing, SandboxError
@@ -132,6 +132,11 @@ class Keeper:
                 self._dismiss(pool, sandbox, coldness.NEVER_COLD)
         self.starter.snapshots.changed((account, region, name), stays)
 
+    def reads(self, digests: Set[str]) -> bool:
+        """May a call that runs, starts or waits here read one of these packages or images?"""
+        pools = [pool for pool in self._all_pools() if not pool.code.isdisjoint(digests)]
+        return any(pool.busy or pool.starting or pool.waiting for pool in pools)
+
     def refuse(self, runtime: str) -> str | None:
         """Why `runtime` cannot run here and how to add it; None when it can."""
         if self.agent is None or runtime in self.agent.hello.runtimes or runtime in self.runtimes():
@@ -229,6 +234,7 @@ class Keeper:
         if pool is None:
             function = (version.account, version.region, version.name)
             pool = self.pools[key] = Pool(key, function, version.version, version.memory_mb)
+            pool.code = frozenset((version.code_digest, *version.layers))
         return pool
 
     def _all_pools(self) -> list[Pool]:

@@ -192,3 +192,18 @@ async def test_code_that_is_just_being_stored_is_not_taken_for_garbage(client, c
         await client("DeleteFunction", FunctionName="new")
         await control.settled()
         assert control.code.digests() == []
+
+
+async def test_code_stays_while_a_call_reads_it_however_far_the_product_s_clock_has_come(
+    client, control, capacity, monkeypatch
+):
+    monkeypatch.setattr("lambent.control.blobs.LOOK_EVERY_S", 0)
+    await client.create()
+    capacity.read.add(digest(OLD))
+    await client("UpdateFunctionCode", FunctionName="hello", ZipFile=NEW)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert set(control.code.digests()) == {digest(OLD), digest(NEW)}
+    capacity.read.clear()
+    await control.settled()
+    assert control.code.digests() == [digest(NEW)]

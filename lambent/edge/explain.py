@@ -107,7 +107,8 @@ def sentences_of(present: Present) -> list[str]:
 
 def _on_its_way(letter: Letter) -> str:
     tries = f"{letter.tries} tr{'y' if letter.tries == 1 else 'ies'} so far, " if letter.tries else ""
-    return f"its {letter.kind} record is on its way to {letter.target}: {tries}next at {iso(letter.due)}"
+    what = "dead letter" if letter.kind == "dead-letter" else "record"
+    return f"its {what} is on its way to {letter.target}: {tries}next at {iso(letter.due)}"
 
 
 def _where_kept(kept: Kept) -> str:

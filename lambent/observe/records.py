@@ -51,7 +51,7 @@ class Records(Segmented[Record]):
         stored = self.holding(request_id, _decoder())
         # What is recent is on disk too, or will be in a moment.
         found = dict.fromkeys([*(record for record in stored if record.request_id == request_id), *recent])
-        return sorted(found, key=lambda record: (record.attempt, record.at))
+        return sorted(found, key=lambda record: record.tried or record.at)
 
     def since(self) -> float | None:
         """The time of the oldest record that there is (epoch seconds)."""

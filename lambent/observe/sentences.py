@@ -69,11 +69,13 @@ def _attempt_failed(facts: Facts) -> str:
 def _retry_at(facts: Facts) -> str:
     due = facts.get("due")
     when = iso(float(due)) if isinstance(due, int | float) else "a later time"
+    if "target" in facts:
+        return f"could not be delivered to {facts['target']} ({facts.get('trouble')}); next try at {when}"
     return f"next try (attempt {facts.get('attempt')}) at {when}"
 
 
 def _interrupted(facts: Facts) -> str:
-    return "the server ended while it may have been running; it is tried again"
+    return "the server ended while it may have been running" + ("" if facts else "; it is tried again")
 
 
 def _recursion(facts: Facts) -> str:
@@ -81,31 +83,33 @@ def _recursion(facts: Facts) -> str:
 
 
 def _kept(facts: Facts) -> str:
+    """An event that had nowhere to go tells its trouble; of one that could not be delivered, that stands before."""
+    nowhere = "it had nowhere to go: no on-failure destination, no dead-letter queue"
     trouble = f", the last with {facts['trouble']}" if facts.get("trouble") else ""
     count = facts.get("attempts")
     tries = "1 attempt" if count == 1 else f"{count} attempts"
-    return (
-        f"failed for good ({facts.get('condition')}, {tries}{trouble}) and kept here, since it had nowhere to go: "
-        "no on-failure destination, no dead-letter queue"
-    )
+    reason = nowhere if "trouble" in facts else "it could not be delivered"
+    return f"failed for good ({facts.get('condition')}, {tries}{trouble}) and kept here, since {reason}"
 
 
 def _delivered(facts: Facts) -> str:
-    return f"delivered to {facts.get('target')}"
+    return f"its {_record(facts)} was delivered to {facts.get('target')}"
 
 
 def _undeliverable(facts: Facts) -> str:
-    return f"could not be delivered to {facts.get('target')}: {facts.get('why')}"
+    return f"its {_record(facts)} could not be delivered to {facts.get('target')}: {facts.get('trouble')}"
+
+
+def _record(facts: Facts) -> str:
+    return "dead letter" if facts.get("as") == "dead-letter" else "record"
 
 
 def _replayed(facts: Facts) -> str:
-    new = facts.get("request_id") or facts.get("as")
-    return f"replayed as a new event, {new}" if new else "replayed as a new event"
+    return "replayed: in the queue again, as a new event with the same request id"
 
 
 def _answered(facts: Facts) -> str:
-    first = facts.get("request_id") or facts.get("first")
-    return "answered with what an earlier call with the same Idempotency-Key got" + (f": {first}" if first else "")
+    return f"answered with what {facts.get('ran_as')} got, which had the same Idempotency-Key; it did not run"
 
 
 def _ms(value: Fact) -> str:

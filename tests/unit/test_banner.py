@@ -44,3 +44,10 @@ def test_a_runtime_that_stands_in_for_another_is_warned_of():
         name="python3.13", kind="python", executable="/usr/bin/python3.13", stands_in_for="python3.12"
     )
     assert "WARNING    python3.12 functions run on python3.13" in show(**{"python3.12": stand_in})
+
+
+def test_a_virtual_clock_is_told_loudly_and_a_real_one_not_at_all():
+    hello = Hello(FULL, {"python3.13": PYTHON}, 1, 0)
+    text = banner("http://127.0.0.1:4566", hello, Settings(data="/data", clock="virtual"), 1769860800.5)
+    assert "CLOCK      VIRTUAL: time stands still at 2026-01-31T12:00:00.500Z" in text
+    assert "CLOCK" not in show()

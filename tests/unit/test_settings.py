@@ -50,6 +50,7 @@ def test_truth_in_the_environment_is_said_in_several_ways(text: str, value: bool
         ({"account": "12"}, {}, ["account", "12 digits"]),
         ({"isolation": "some"}, {}, ["isolation", "userns"]),
         ({"husks": -1}, {}, ["husks", "negative"]),
+        ({"clock": "sundial"}, {}, ["clock", "real or virtual", "'sundial'"]),
         ({"sandboxes": 0}, {}, ["sandboxes", "at least 1"]),
         ({"colour": "red"}, {}, ["colour", "the command line", "region"]),
     ],

@@ -3,6 +3,7 @@ import io
 import pytest
 
 from lambent.cli import output
+from lambent.cli.clock import describe as describe_clock
 from lambent.cli.logs import age_s, shown
 from lambent.cli.runtimes import describe as describe_runtimes
 from lambent.cli.status import describe as describe_status
@@ -76,6 +77,19 @@ def test_the_status_tells_isolation_runtimes_and_warnings() -> None:
     assert "2 busy, 1 idle, 4 husks" in shown_text
     assert "up for 1 h 1 min" in shown_text
     assert "warning: no favordynmods" in shown_text
+
+
+def test_a_virtual_clock_is_part_of_the_status_and_a_real_one_goes_without_saying() -> None:
+    virtual = {"clock": {"kind": "virtual", "now": 5.0, "iso": "1970-01-01T00:00:05.000Z"}}
+    assert "VIRTUAL: time stands still at 1970-01-01T00:00:05.000Z" in describe_status(STATUS | virtual)
+    assert "clock" not in describe_status(STATUS | {"clock": {"kind": "real", "now": 5.0, "iso": "now"}})
+
+
+def test_the_clock_is_shown_in_a_line() -> None:
+    shown_now = {"kind": "virtual", "iso": "1970-01-01T00:00:05.000Z", "fired": 2, "pending": 1}
+    assert describe_clock(shown_now) == "1970-01-01T00:00:05.000Z  VIRTUAL, 1 timer pending, 2 done on the way"
+    assert describe_clock(shown_now | {"fired": 0, "pending": 0}).endswith("VIRTUAL, no timers pending")
+    assert describe_clock({"kind": "real", "iso": "1970-01-01T00:00:05.000Z"}) == "1970-01-01T00:00:05.000Z  real"
 
 
 def test_an_almost_empty_status_is_shown_all_the_same() -> None:

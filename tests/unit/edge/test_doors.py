@@ -59,7 +59,13 @@ async def test_requests_from_inside_are_answered_like_any_other(
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/_lambent/status", 403), ("/_lambent/logs/secret", 403), ("/_lambent/code/digest", 200)],
+    [
+        ("/_lambent/status", 403),
+        ("/_lambent/logs/secret", 403),
+        ("/_lambent/clock", 403),
+        ("/_lambent/clock/advance", 403),
+        ("/_lambent/code/digest", 200),
+    ],
 )
 async def test_what_is_the_operators_is_not_answered_inside(
     doors: Doors, listener: socket.socket, tmp_path: Path, path: str, status: int

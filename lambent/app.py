@@ -34,11 +34,10 @@ from lambent.edge.frontdoor import FrontDoor
 from lambent.edge.http import HttpLimits, HttpServer, serve
 from lambent.edge.images import ImageDoor
 from lambent.edge.metrics import MetricsDoor
-from lambent.errors import AgentGone, LambentError, NotImplementedYet, ResourceNotFound
+from lambent.errors import AgentGone, LambentError, ResourceNotFound
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
 from lambent.invoke import recording
-from lambent.invoke.admission import Admission
 from lambent.invoke.gauges import Gauges
 from lambent.invoke.idempotency import Idempotency
 from lambent.invoke.keys import Asked
@@ -47,6 +46,7 @@ from lambent.invoke.operations import DataPlane
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loop, Loops
 from lambent.invoke.resolve import Resolver, Split
+from lambent.limits import Limits
 from lambent.model import Allocation, Version
 from lambent.observe.journal import Journal
 from lambent.observe.logbook import Logbook
@@ -68,6 +68,7 @@ from lambent.store.database import Database
 from lambent.store.functions import LATEST, Functions
 from lambent.store.image_names import ImageNames
 from lambent.store.images import ImageStore
+from lambent.store.integrity import Shift, damaged_packages
 from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 from lambent.store.lock import DirectoryLock
@@ -87,13 +88,14 @@ class App:
         self.real = RealClock()  # of what functions and sandboxes live through, and of connections
         self.began = time.monotonic()
         data = settings.data_dir
+        self.shift = Shift(data)
+        self.shift.check(data / "lambent.db", data / "queue" / "lambent.db")
         self.database = Database(data)
         self.clock = product_clock(settings, self.real)  # of dates, ages, retries and schedules: decision 14
         self.functions = Functions(self.database)
         self.layers = Layers(self.database)
-        self.code = CodeStore(data / "code")
+        self.code, self.images = CodeStore(data / "code"), ImageStore(data / "images")
         self.code.repair()
-        self.images = ImageStore(data / "images")
         self.images.repair()
         self.image_names = ImageNames(self.database)
         self.aliases = Aliases(self.database)
@@ -107,11 +109,11 @@ class App:
         self.keeper = Keeper(settings, starter, self.clock, self.real)
         self.secrets = Secrets(self.keeper.present)
         self.resolver = Resolver(self.load)
-        self.admission = Admission(settings.concurrency)
+        self.limits = Limits(settings, self.concurrency, self.keeper, self.metrics, self.load, self.clock)
         listeners = [recording.listener(self.records.append, self.metrics.hear)]
         self.gauges = Gauges(self.admission, self.metrics)
         notes = Notes(self.clock, self.journal)
-        self.invoker = Invoker(self.admission, self.keeper, self.real, listeners, notes)
+        self.invoker = Invoker(self.limits.admission, self.keeper, self.real, listeners, notes)
         secret = download.secret(data)
         self.control = Control(
             self.functions, self.code, self, self.clock, settings, layers=self.layers, images=self.images,
@@ -163,10 +165,12 @@ class App:
         limits = HttpLimits(body=self.settings.body_limit_mb * MB)
         await self.connect()
         await self.seal_old_environments()
+        self.limits.load_reserved()
         self.server = await serve(
             self.frontdoor.answer, self.settings.host, self.settings.port, limits=limits, clock=self.real
         )
         await deployment.resume(self.control)
+        self.spawn(self.look_through_packages())
         await self.events.start()
         self.delivery.start()
         self.idempotency.start()
@@ -174,6 +178,10 @@ class App:
         self.spawn(self.keeper.expire_for_ever())
         self.spawn(self.gauges.sample_for_ever())
         self.spawn(self.ready_runtimes())
+        self.limits.load_provisioned()
+
+    async def look_through_packages(self) -> None:
+        await asyncio.to_thread(damaged_packages, self.code, self.shift)
 
     async def seal_old_environments(self) -> None:
         """An older Lambent stored them as they were; nothing of that may stay in the file."""
@@ -185,6 +193,7 @@ class App:
     async def stop(self) -> None:
         """Drain: running calls get `drain_s` to finish, then everything ends."""
         self._stopping = True
+        await self.limits.provisioner.close()
         deadline = time.monotonic() + self.settings.drain_s
         if self.server:
             await self.server.close(self.settings.drain_s)
@@ -206,6 +215,7 @@ class App:
         self.logbook.close()
         self.events.close()
         self.database.close()
+        self.shift.over()
 
     # -- the node agent
 
@@ -217,6 +227,7 @@ class App:
         """Every sandbox died with it. Calls that ran get an error, the next ones a new agent."""
         self.keeper.detach()
         if not self._stopping:
+            self.limits.agent_gone()
             log.error("the node agent died; its parent starts another")
             self.spawn(self.reconnect())
 
@@ -258,15 +269,16 @@ class App:
         if not self.exists(account, region, name):
             self.spawn(self.idempotency.forget(account, region, name))
         self.keeper.changed(account, region, name, lambda number: self.stays(account, region, name, number))
+        self.limits.function_changed(account, region, name, exists=self.exists(account, region, name))
 
     def reads(self, digests: Set[str]) -> bool:
         return self.keeper.reads(digests)
 
     def limits_changed(self, account: str, region: str, name: str) -> None:
-        raise NotImplementedYet("reserved and provisioned concurrency are not obeyed yet")
+        self.limits.changed(account, region, name)
 
     def allocation(self, account: str, region: str, name: str, qualifier: str) -> Allocation:
-        raise NotImplementedYet("provisioned concurrency is not obeyed yet")
+        return self.limits.allocation(account, region, name, qualifier)
 
     def rerouted(self, account: str, region: str, name: str) -> None:
         self.resolver.forget(account, region, name)
@@ -343,6 +355,7 @@ class App:
             "sandboxes": self.keeper.counts()
             | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
             "functions": len(self.functions.all_latest()),
+            "concurrency": self.limits.status(),
             "events": self.events.counts(),
             "idempotency": self.idempotency.counts(),
         }

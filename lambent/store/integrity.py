@@ -31,6 +31,11 @@ class Shift:
         self._mark.touch()
         sync_directory(directory)
 
+    def check(self, *databases: Path) -> None:
+        """Raises StoreError if one of them is damaged."""
+        for path in databases:
+            check_database(path, unclean=self.unclean)
+
     def over(self) -> None:
         """Everything is written: the next start has nothing to look through."""
         self._mark.unlink(missing_ok=True)

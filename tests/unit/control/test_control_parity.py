@@ -86,6 +86,13 @@ async def test_the_list_of_versions_answers_as_recorded(client):
     assert typed(await client("ListVersionsByFunction", FunctionName="hello")) == expected
 
 
+async def test_an_alias_answers_as_recorded(client):
+    expected = ours(RECORDED["alias"], resource_of_1="hello:live", alias_name="live")
+    await make_versions(client)
+    await client("CreateAlias", FunctionName="hello", Name="live", FunctionVersion="1")
+    assert typed(await client("GetAlias", FunctionName="hello", Name="live")) == expected
+
+
 async def test_json_logging_is_filled_in_as_recorded(client):
     answer = await client.create(LoggingConfig={"LogFormat": "JSON"})
     assert answer["LoggingConfig"] == ours(RECORDED["json_logging"], function_name="hello")

@@ -101,7 +101,8 @@ def _version(control: Control, ref: FunctionRef, version: str) -> StoredVersion:
 
 
 def _weights(asked: dict[str, Any]) -> dict[str, float]:
-    return (asked.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    given = (asked.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    return {version: float(weight) for version, weight in given.items()}
 
 
 def _changed(before: StoredAlias, asked: dict[str, Any]) -> StoredAlias:

@@ -109,9 +109,9 @@ class App:
         self.keeper = Keeper(settings, starter, self.clock, self.real)
         self.secrets = Secrets(self.keeper.present)
         self.resolver = Resolver(self.load)
-        self.limits = Limits(settings, self.concurrency, self.keeper, self.metrics, self.load, self.clock)
+        self.limits = Limits(settings, self.concurrency, self.keeper, self.load, self.clock)
         listeners = [recording.listener(self.records.append, self.metrics.hear)]
-        self.gauges = Gauges(self.admission, self.metrics)
+        self.gauges = Gauges(self.limits.admission, self.metrics)
         notes = Notes(self.clock, self.journal)
         self.invoker = Invoker(self.limits.admission, self.keeper, self.real, listeners, notes)
         secret = download.secret(data)
@@ -306,9 +306,11 @@ class App:
 
     def key_told(self, kind: str, asked: Asked, answer: StoredAnswer) -> None:
         """Of an Idempotency-Key: that a call was answered from it, or that the server ended while its call ran."""
-        self.journal.tell(
-            self.clock.epoch(), asked.request_id, kind, key=asked.scope.idempotency_key, ran_as=answer.request_id
-        )
+        now, key = self.clock.epoch(), asked.scope.idempotency_key
+        if kind == "interrupted":
+            self.journal.tell(now, answer.request_id, kind, key=key, repeated_as=asked.request_id)
+        else:
+            self.journal.tell(now, asked.request_id, kind, key=key, ran_as=answer.request_id)
 
     # -- small services
 

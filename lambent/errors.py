@@ -20,7 +20,9 @@ LambentError
 ├── SandboxError                    an environment could not be made, or is gone
 │   ├── AgentGone                   the node agent died or cannot be reached
 │   ├── RuntimeMissing              no interpreter on this machine for that runtime
-│   └── SnapshotFailed              SnapStart could not initialise a version
+│   ├── SnapshotFailed              SnapStart could not initialise a version
+│   ├── InitFailed                  an environment ahead of calls (provisioned concurrency) could not be initialised
+│   └── NotNow                      what cannot be had at this moment, and may be at the next
 ├── ImageRefused                    a container image that cannot be taken in
 ├── Undeliverable                   a letter that its target will never take
 └── StoreError                      the data on disk cannot be used
@@ -182,6 +184,14 @@ class RuntimeMissing(SandboxError):
 
 class SnapshotFailed(SandboxError):
     """An error occurred during function initialization."""
+
+
+class InitFailed(SandboxError):
+    """FUNCTION_ERROR_INIT_FAILURE"""
+
+
+class NotNow(SandboxError):
+    """It cannot be had at this moment."""
 
 
 class StoreError(LambentError):

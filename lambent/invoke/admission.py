@@ -221,6 +221,11 @@ class Admission:
         groups = (group for quota in self._quotas.values() for group in quota.slots.values())
         return [slot for group in groups for slot in group.values()]
 
+    def notable(self, most: int) -> list[Quota]:
+        """Functions that have claimed concurrency, and those of all accounts that use the most, at most so many."""
+        found = [each for each in self._quotas.values() if each.running or each.provided or each.reserved is not None]
+        return sorted(found, key=lambda each: (-each.running - each.warm, each.name))[:most]
+
     # -- details
 
     def _scope(self, account: str, region: str) -> Scope:
@@ -234,7 +239,7 @@ class Admission:
         quota = self._quotas.get(arn)
         if quota is None:
             scope = self._scope(account, region)
-            quota = self._quotas[arn] = scope.quotas[name] = Quota(name, scope)
+            quota = self._quotas[arn] = scope.quotas[name] = Quota(account, region, name, scope)
         return quota
 
 

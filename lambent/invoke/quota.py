@@ -58,10 +58,12 @@ class Scope:
 class Quota:
     """What one function has of it, and uses."""
 
-    __slots__ = ("due", "grown", "kept", "level", "name", "own_pace", "peak", "provided", "reserved", "running",
-                 "scope", "slots", "turn", "warm")  # fmt: skip
+    __slots__ = ("account", "due", "grown", "kept", "level", "name", "own_pace", "peak", "provided", "region",
+                 "reserved", "running", "scope", "slots", "turn", "warm")  # fmt: skip
 
-    def __init__(self, name: str, scope: Scope) -> None:
+    def __init__(self, account: str, region: str, name: str, scope: Scope) -> None:
+        self.account = account
+        self.region = region
         self.name = name
         self.scope = scope
         self.running = 0  # executions on demand

@@ -94,13 +94,14 @@ def extension_environment(environ: dict[str, str]) -> dict[str, str]:
 
 
 def image_environment(
-    version: Version, log_stream: str, credentials: Credentials, own: Mapping[str, str]
-) -> dict[str, str]:
+    version: Version, log_stream: str, credentials: Credentials, own: Mapping[str, str], *,
+    initialization_type: str = "on-demand",
+) -> dict[str, str]:  # fmt: skip
     """The complete environment of a container image, which brings `own` variables: its paths and language are its own.
 
     Source: "Defined runtime environment variables", AWS Lambda Developer Guide (AWS_EXECUTION_ENV is not for images).
     """
-    common = _common(version, log_stream, "on-demand")
+    common = _common(version, log_stream, initialization_type)
     del common["_HANDLER"]
     defaults = {name: common.pop(name) for name in ("LANG", "TZ")} | {"PATH": _IMAGE_PATH}
     return defaults | dict(own) | common | _keys(credentials) | _logging(version) | version.environment

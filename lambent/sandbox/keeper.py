@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Set
 
 from lambent.clock import Clock
-from lambent.errors import AgentGone, RuntimeMissing, SandboxError
+from lambent.errors import AgentGone, NotNow, RuntimeMissing, SandboxError
 from lambent.model import RuntimeInfo, Version
 from lambent.runtimes import finder
 from lambent.sandbox import coldness, image_process
@@ -21,7 +21,7 @@ from lambent.sandbox.places import Places
 from lambent.sandbox.pool import Node, Pool, Step
 from lambent.sandbox.sandbox import Sandbox
 from lambent.sandbox.shutdown import EXTERNAL
-from lambent.sandbox.starter import Starter
+from lambent.sandbox.starter import Start, Starter
 from lambent.settings import Settings
 
 log = logging.getLogger("lambent")
@@ -77,6 +77,7 @@ class Keeper:
         self._places = Places()
         self._losses = Losses()
         self._in_use: dict[str, int] = {}  # runtimes that functions need: husks to keep
+        self.on_shortage: Callable[[Pool], None] = lambda pool: None  # a pinned pool lacks a sandbox, or has an old one
 
     @property
     def budget_mb(self) -> int:
@@ -93,6 +94,35 @@ class Keeper:
     def lease(self, version: Version) -> "Lease":
         """A sandbox of `version` for one invocation, its alone until the block ends. Raises SandboxError."""
         return Lease(self, version)
+
+    # -- provisioned concurrency: pools that are pinned
+
+    async def furnish(self, version: Version) -> None:
+        """One more initialised sandbox comes to rest in the pool of a provisioned version, whoever rests there.
+
+        Raises NotNow when running calls have all of it, InitFailed.
+        """
+        pool = self.pool(version)
+        sandbox = await self.obtain(pool, version, fresh=True)
+        sandbox.why_cold, sandbox.owed_ms = "", 0.0  # no call has waited for it
+        self.release(pool, sandbox)
+
+    def trim(self, pool: Pool) -> None:
+        """End idle ones that are more than are to be kept."""
+        for sandbox in decisions.surplus(pool):
+            self._dismiss(pool, sandbox, coldness.NEVER_COLD)
+
+    def outlived(self, pool: Pool) -> int:
+        """How many sandboxes of a pinned pool are to be replaced because of their age."""
+        return len(decisions.outlived(pool, self.clock.monotonic(), self._max_age_s))
+
+    def retire(self, pool: Pool) -> None:
+        """Running calls finish where they are, nobody new goes there."""
+        pool.pinned, pool.retired = 0, True
+        if self.pools.get(pool.key) is pool:
+            self._retired.append(self.pools.pop(pool.key))
+        for sandbox in (*pool.idle, *pool.estates):
+            self._dismiss(pool, sandbox, coldness.NEVER_COLD)
 
     # -- control's Capacity
 
@@ -126,10 +156,7 @@ class Keeper:
         for pool in [pool for pool in self.pools.values() if pool.function == (account, region, name)]:
             if stays(pool.version):
                 continue
-            pool.retired = True
-            self._retired.append(self.pools.pop(pool.key))
-            for sandbox in (*pool.idle, *pool.estates):
-                self._dismiss(pool, sandbox, coldness.NEVER_COLD)
+            self.retire(pool)
         self.starter.snapshots.changed((account, region, name), stays)
 
     def reads(self, digests: Set[str]) -> bool:
@@ -199,8 +226,12 @@ class Keeper:
             if oldest is None:
                 break
             self._dismiss(*oldest, coldness.FOR_MEMORY)
+        for pool in [pool for pool in pools if pool.pinned]:
+            self.trim(pool)
+            if self.outlived(pool):
+                self.on_shortage(pool)
         self._retired = [pool for pool in self._retired if pool.size]
-        for key in [key for key, pool in self.pools.items() if not pool.size]:
+        for key in [key for key, pool in self.pools.items() if not (pool.size or pool.pinned)]:
             del self.pools[key]
 
     async def close(self, patience_s: float) -> None:
@@ -251,13 +282,13 @@ class Keeper:
             raise AgentGone("the node agent is being restarted; try again") from None
         return self.agent
 
-    async def obtain(self, pool: Pool, version: Version) -> Sandbox:
-        """Carry out decisions until there is a sandbox."""
+    async def obtain(self, pool: Pool, version: Version, *, fresh: bool = False) -> Sandbox:
+        """Carry out decisions until there is a sandbox; a `fresh` one is not waited for. Raises NotNow then."""
         came, reason = time.monotonic(), ""  # of waiting, which is real, whatever the product's clock says
         while True:
             full = decisions.is_full(pool, self._places.staying, self.settings.sandboxes)
             oldest = decisions.least_recently_used(self.pools.values(), estates=full)
-            match decisions.decide(pool, self._node(pool, spare=oldest is not None)):
+            match decisions.decide(pool, self._node(pool, spare=oldest is not None), fresh=fresh):
                 case Step.REUSE if sandbox := pool.take():
                     if reason:
                         self._places.make_room()  # there may be more of it than one invocation needs
@@ -267,12 +298,14 @@ class Keeper:
                     waited_ms = (time.monotonic() - came) * 1000
                     if reason:
                         self._places.make_room()
-                    sandbox = await self._start(pool, version)
+                    sandbox = await self._start(pool, version, ahead=fresh)
                     if reason:
                         sandbox.waited = waited_ms, reason
                     return sandbox
                 case Step.EVICT if oldest is not None:
                     self._dismiss(*oldest, coldness.FOR_A_PLACE if full else coldness.FOR_MEMORY)
+                case Step.WAIT if fresh:
+                    raise NotNow(f"There is no room for another environment now: {self._no_room(full)}.")
                 case Step.WAIT:
                     await self._places.wait(pool, first=bool(reason))
                     reason = self._no_room(full)
@@ -290,7 +323,7 @@ class Keeper:
         measured = self._meter.measured_mb(pools, self.budget_mb) if short else 0
         return Node(self._places.staying, self.settings.sandboxes, expected, self.budget_mb, spare, measured)
 
-    async def _start(self, pool: Pool, version: Version) -> Sandbox:
+    async def _start(self, pool: Pool, version: Version, *, ahead: bool = False) -> Sandbox:
         """A new sandbox, in the environment of one that ended if there is one."""
         estate = pool.heirloom
         why = self._losses.why(pool, estate, self.pools.values())
@@ -303,7 +336,7 @@ class Keeper:
             self.expiry.arm()
         sandbox = None
         try:
-            sandbox = await self._make(version, estate, why)
+            sandbox = await self._make(version, estate, why, self.starter.ready if ahead else self.starter.start)
             self._places.homes[sandbox] = pool
             return sandbox
         finally:
@@ -314,31 +347,31 @@ class Keeper:
                 if estate is not None:
                     estate.forget()
 
-    async def _make(self, version: Version, estate: Sandbox | None, why: str) -> Sandbox:
+    async def _make(self, version: Version, estate: Sandbox | None, why: str, start: Start) -> Sandbox:
         """A sandbox that knows why it was made; made once more if the agent dies meanwhile, since nothing of the
         invocation has run yet."""
         came = time.monotonic()
         try:
             agent = await self.present()
             waited_ms = (time.monotonic() - came) * 1000
-            sandbox = await self.starter.start(agent, version, self._ended, estate)
+            sandbox = await start(agent, version, self._ended, estate)
         except AgentGone:
             agent = await self.present()
             waited_ms, why = (time.monotonic() - came) * 1000, coldness.AGENT_DIED
-            sandbox = await self.starter.start(agent, version, self._ended)
+            sandbox = await start(agent, version, self._ended)
         sandbox.why_cold = why
         if waited_ms > WAIT_WORTH_TELLING_MS:
             sandbox.waited = waited_ms, "the node agent was being restarted"
         return sandbox
 
     def release(self, pool: Pool, sandbox: Sandbox) -> None:
-        """The lease is over. Cases: 1 idle from here on, 2 of no more use, 3 its environment goes on in another."""
+        """The lease is over. Cases: 1 idle from here on, 2 its environment goes on in another, 3 of no more use."""
         pool.busy.discard(sandbox)
         if sandbox.used_mb > pool.most_mb:  # noqa: PLR1730 - max() takes three times as long, on the hot path
             pool.most_mb = sandbox.used_mb
         rested = sandbox.rested_at = self.real.monotonic()
         now = sandbox.idle_since = rested if self.clock is self.real else self.clock.monotonic()
-        wanted = not pool.retired and now - sandbox.born < self._max_age_s
+        wanted = not pool.retired and (now - sandbox.born < self._max_age_s or pool.pinned > 0)
         if wanted and sandbox.reusable:
             pool.idle.append(sandbox)
             if not self.freezer.armed:
@@ -352,6 +385,8 @@ class Keeper:
             self._dismiss(pool, sandbox, coldness.AGENT_DIED)
         else:
             self._dismiss(pool, sandbox, coldness.NEVER_COLD if pool.retired else coldness.too_old(self._max_age_s))
+        if pool.pinned and pool.ready < pool.pinned:
+            self.on_shortage(pool)
 
     def _dismiss(self, pool: Pool, sandbox: Sandbox, why: str) -> None:
         """End it for good: nobody will come back to its environment. `why` is for whoever meets a cold start."""
@@ -376,3 +411,5 @@ class Keeper:
         elif sandbox in pool.idle:
             pool.idle.remove(sandbox)
             pool.estates.append(sandbox)
+        if pool.pinned and pool.ready < pool.pinned:
+            self.on_shortage(pool)

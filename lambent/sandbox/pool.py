@@ -30,6 +30,8 @@ class Pool:
         self.starting = 0
         self.waiting = 0  # invocations that will start or take a sandbox of this pool as soon as there is room
         self.retired = False
+        # Provisioned concurrency: how many sandboxes are kept here, whoever is idle for how long. 0: on demand.
+        self.pinned = 0
         self.most_mb = 0  # the most memory that one was seen to use; 0: nothing is known yet
 
     def __repr__(self) -> str:
@@ -62,6 +64,11 @@ class Pool:
         return len(self.idle) + len(self.busy) + len(self.estates) + self.starting + self.waiting
 
     @property
+    def ready(self) -> int:
+        """Sandboxes that are through with their init, and there."""
+        return len(self.idle) + len(self.busy)
+
+    @property
     def claim_mb(self) -> int:
         """What one more running sandbox is expected to use: as much as any has, or all it may if none was seen."""
         return self.most_mb or self.memory_mb
@@ -92,13 +99,14 @@ def is_full(pool: Pool, alive: int, sandboxes: int) -> bool:
     return alive >= sandboxes and pool.heirloom is None
 
 
-def decide(pool: Pool, node: Node) -> Step:
-    """Cases: 1 an idle sandbox is there, 2 there is room, 3 idle ones elsewhere have it, 4 running ones have it.
+def decide(pool: Pool, node: Node, *, fresh: bool = False) -> Step:
+    """Cases: 1 an idle sandbox is there, and no `fresh` one wanted, 2 there is room, 3 idle ones elsewhere have it, 4
+    running ones have it.
 
     Memory is promised on what sandboxes are expected to use, and refused only on what they do use: a burst of a
     function that nobody knows yet must not wait because each of its sandboxes could grow to its limit.
     """
-    if pool.idle:
+    if pool.idle and not fresh:
         return Step.REUSE
     full = is_full(pool, node.alive, node.sandboxes)
     if not full and node.expected_mb + pool.claim_mb <= node.budget_mb:
@@ -119,13 +127,23 @@ def expected_mb(pools: Iterable[Pool]) -> int:
 
 def expired(pools: Iterable[Pool], now: float, idle_expiry_s: float, max_age_s: float) -> list[tuple[Pool, Sandbox]]:
     """Idle sandboxes and estates that nobody has used for `idle_expiry_s`, or that are `max_age_s` old. `now` is
-    monotonic, of the product's clock."""
+    monotonic, of the product's clock. Those that are pinned stay until another takes their place."""
     return [
         (pool, sandbox)
         for pool in pools
-        for sandbox in (*pool.idle, *pool.estates)
+        for sandbox in ((*pool.idle, *pool.estates) if not pool.pinned else pool.estates)
         if expires_at(sandbox, idle_expiry_s, max_age_s) <= now
     ]
+
+
+def outlived(pool: Pool, now: float, max_age_s: float) -> list[Sandbox]:
+    """Sandboxes of a pinned pool that are too old; `now` as for `expired`."""
+    return [sandbox for sandbox in (*pool.idle, *pool.busy) if now - sandbox.born >= max_age_s]
+
+
+def surplus(pool: Pool) -> list[Sandbox]:
+    """Idle sandboxes of a pinned pool that are too many, the oldest first."""
+    return sorted(pool.idle, key=lambda sandbox: sandbox.born)[: max(0, pool.ready - pool.pinned)]
 
 
 def expires_at(sandbox: Sandbox, idle_expiry_s: float, max_age_s: float) -> float:
@@ -139,7 +157,10 @@ def next_expiry(pools: Iterable[Pool], now: float, idle_expiry_s: float, max_age
     """
     dates: list[float] = []
     for pool in pools:
-        dates += [expires_at(sandbox, idle_expiry_s, max_age_s) for sandbox in (*pool.idle, *pool.estates)]
+        going = pool.estates if pool.pinned else (*pool.idle, *pool.estates)
+        dates += [expires_at(sandbox, idle_expiry_s, max_age_s) for sandbox in going]
+        if pool.pinned:
+            dates += [sandbox.born + max_age_s for sandbox in pool.idle if sandbox.born + max_age_s > now]
         if pool.busy or pool.starting:
             dates.append(now + max(SOON_S, min(idle_expiry_s, max_age_s)))
             dates += [sandbox.born + max_age_s for sandbox in pool.busy if sandbox.born + max_age_s > now]
@@ -148,7 +169,8 @@ def next_expiry(pools: Iterable[Pool], now: float, idle_expiry_s: float, max_age
 
 def least_recently_used(pools: Iterable[Pool], *, estates: bool) -> tuple[Pool, Sandbox] | None:
     """The idle sandbox whose loss hurts least. With `estates`, these too: they have a place, but hold no memory."""
-    oldest = [(sandbox.rested_at, pool, sandbox) for pool in pools for sandbox in pool.idle[:1]]
+    pools = list(pools)
+    oldest = [(sandbox.rested_at, pool, sandbox) for pool in pools if not pool.pinned for sandbox in pool.idle[:1]]
     if estates:
         oldest += [(sandbox.rested_at, pool, sandbox) for pool in pools for sandbox in pool.estates[:1]]
     if not oldest:

@@ -77,6 +77,7 @@ class Sandbox:
         "_tap",
         "_timer",
         "_watch",
+        "ahead",
         "apis",
         "born",
         "doomed",
@@ -117,6 +118,7 @@ class Sandbox:
         self.init_ms: float | None = None  # until the first invocation has reported it
         self.restored: tuple[float, int] | None = None  # of a clone: how long it took, and what of it is billed, in ms
         self.shared_mb = 0  # of a clone: what its template uses, and it with it
+        self.ahead = False  # its init was over before there was a call that needed it
         self.why_cold = ""  # why it was started, until its first invocation has reported that
         self.waited: tuple[float, str] | None = None  # ms for which its invocation waited for room, and why
         self.gone = False
@@ -170,7 +172,7 @@ class Sandbox:
             self._tap.add(report.init_start(self.version, self._clock.epoch()))
         self._init_at = self._clock.epoch()
         if self.apis is not None:
-            self.apis.init = Init("invoke" if again else "init")
+            self.apis.init = Init("invoke" if again else "init", self._initialization)
             self.apis.init_began(self._init_at, self.log_stream)
         self.init_trouble, error_type = await self._try_init(spec, limit_s)
         self.init_over = True
@@ -303,7 +305,7 @@ class Sandbox:
             function_error="Unhandled" if answer.error_type else None,
             error_type=answer.error_type,
             status=answer.status if isinstance(answer, Failure) else "error" if answer.error_type else "success",
-            cold=self.init_ms is not None or self.owed_ms > 0,
+            cold=(self.init_ms is not None and not self.ahead) or self.owed_ms > 0,
             streamed_bytes=self._flow.size if self._flow is not None else 0,
         )
         apis.answered(invocation, provisional, duration_ms)
@@ -572,14 +574,16 @@ class Sandbox:
         owed_ms, self.owed_ms = self.owed_ms, 0.0
         restored, self.restored = self.restored, None
         why_cold, self.why_cold = self.why_cold, ""
-        before_ms = restored[1] if restored is not None else init_ms or 0.0
+        # Provisioned concurrency pays for its init apart, and the call has not waited for it; AWS still shows it once.
+        waited_ms = None if self.ahead else init_ms
+        before_ms = restored[1] if restored is not None else waited_ms or 0.0
         cpu = self._cpu_ms()
         return Outcome(
             payload=answer.body if isinstance(answer, Failure) else answer.payload,
             function_error="Unhandled" if answer.error_type else None,
             error_type=answer.error_type,
             status=answer.status if isinstance(answer, Failure) else "error" if answer.error_type else "success",
-            cold=init_ms is not None or owed_ms > 0 or restored is not None,
+            cold=waited_ms is not None or owed_ms > 0 or restored is not None,
             duration_ms=duration_ms,
             init_ms=init_ms,
             restore_ms=restored[0] if restored is not None else None,

@@ -4,14 +4,15 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from lambent.clock import Clock
-from lambent.errors import AgentGone, SandboxError, SnapshotFailed
+from lambent.errors import AgentGone, InitFailed, SandboxError, SnapshotFailed
 from lambent.model import Version
 from lambent.observe import report
 from lambent.observe.logbook import Logbook, LogStream
@@ -30,6 +31,7 @@ from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Assign, Ended, Exited
 from lambent.sandbox.runtime_api import HttpLink
 from lambent.sandbox.sandbox import INIT_LIMIT_S, LONG_S, Sandbox
+from lambent.sandbox.snapshots import INIT_LIMIT_S as LONG_INIT_S
 from lambent.sandbox.snapshots import ONE_THREAD, WHOLE, Part, Snapshots
 from lambent.sandbox.surroundings import Surroundings
 from lambent.sandbox.watch import Watch
@@ -79,6 +81,14 @@ class _Ending:
             self.hear(self._early)
 
 
+class Start(Protocol):
+    """A sandbox that has been through init."""
+
+    def __call__(
+        self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None
+    ) -> Awaitable[Sandbox]: ...
+
+
 class Starter:
     """Knows where code lies and where logs go; the keeper asks it for sandboxes."""
 
@@ -119,6 +129,19 @@ class Starter:
         except BaseException:
             first.forget()
             raise
+
+    async def ready(
+        self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None
+    ) -> Sandbox:
+        """As `start`, ahead of any call: its init may take long, and is not repeated. Raises InitFailed."""
+        limit_s = max(LONG_INIT_S, float(version.timeout_s))
+        sandbox = await self._attempt(agent, version, on_end, estate, Part(limit_s=limit_s))
+        if sandbox.failed_init:
+            sandbox.forget()
+            sandbox.end()
+            raise InitFailed
+        sandbox.ahead = True
+        return sandbox
 
     async def _attempt(
         self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None,
@@ -177,7 +200,7 @@ class Starter:
     async def _through_init(
         self, agent: AgentClient, sandbox: Sandbox, spec: InitSpec, began: float, *, again: bool, part: Part
     ) -> None:
-        limit_s = float(sandbox.version.timeout_s) if again else part.limit_s or INIT_LIMIT_S
+        limit_s = part.limit_s or (float(sandbox.version.timeout_s) if again else INIT_LIMIT_S)
         if part.template:
             work = sandbox.restore(spec, max(0.0, part.began + limit_s - began), part.began)
         else:
@@ -250,11 +273,11 @@ class Starter:
     ) -> InitSpec:
         keys = Credentials(version.account, secrets.token_urlsafe(30), secrets.token_urlsafe(60))
         version = msgspec.structs.replace(version, environment=given.assigned.environment)
+        kind = report.initialization(version)
         if image is None:
-            kind = report.initialization(version)
             environ = environment(version, log_stream, keys, initialization_type=kind)
         else:
-            environ = image_environment(version, log_stream, keys, image.environ)
+            environ = image_environment(version, log_stream, keys, image.environ, initialization_type=kind)
         environ["AWS_LAMBDA_RUNTIME_API"] = given.assigned.runtime_api
         own_network = given.assigned.task_root == "/var/task"
         environ |= self.surroundings.variables(environ, given.fds.get("endpoint"), own_network=own_network)

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambent"
 
-# A part may import itself and what lies lower. Nouns may use each other; banner is a piece of app; app sees all.
+# A part may import itself and what lies lower. Nouns may use each other; banner and limits are pieces of app, which
+# sees all.
 HEIGHT = {
     "model": 0,
     "errors": 0,
@@ -36,6 +37,7 @@ HEIGHT = {
     "cli": 7,
     "console": 7,
     "banner": 8,
+    "limits": 8,
     "app": 9,
     "__main__": 9,
 }

@@ -60,10 +60,13 @@ class Losses:
 
 
 def _all_busy(busy: int, provisioned: int) -> str:
-    parts = [f"{busy} sandbox{'' if busy == 1 else 'es'}"] if busy else []
-    parts += [f"{provisioned} provisioned one{'' if provisioned == 1 else 's'}"] if provisioned else []
-    verb = "was" if busy + provisioned == 1 else "were"
-    return f"{'all ' if verb == 'were' else ''}{' and '.join(parts)} {verb} busy"
+    parts = [_count(busy, "sandbox")] if busy else []
+    parts += [_count(provisioned, "provisioned sandbox")] if provisioned else []
+    return f"{parts[0]} was busy" if busy + provisioned == 1 else f"all {' and '.join(parts)} were busy"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "es")
 
 
 def _remember(news: dict[Key, Value], key: Key, value: Value) -> None:

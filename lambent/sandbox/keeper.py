@@ -312,7 +312,7 @@ class Keeper:
 
     def _no_room(self, full: bool) -> str:
         if full:
-            return f"running calls had all {self.settings.sandboxes} places for sandboxes"
+            return f"running calls had all places for sandboxes ({self.settings.sandboxes})"
         return f"running calls had filled the memory for sandboxes ({self.budget_mb} MB)"
 
     def _node(self, pool: Pool, *, spare: bool) -> Node:

@@ -19,6 +19,7 @@ COMMANDS = {
     "invoke": "run a function once and print its answer",
     "clock": "what time the server lives in; move it, if it is virtual",
     "logs": "print what a function has logged, or follow it",
+    "events": "failed events that were kept: list, show, replay or purge them",
     "explain": "what happened to an invocation or an event, and why",
     "metrics": "how often functions were called, failed and were throttled, and how long they took",
     "agent": "the node agent by itself (`up` starts one for you)",

@@ -9,6 +9,7 @@ can be slowed at its source (`congested`) instead of filling memory.
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from lambent.observe.background import Background
 SEGMENTS = 4  # a function's allowance is kept in this many pieces; one piece goes at a time
 CONGESTED_BYTES = 16 << 20
 FLUSH_EVERY_S = 0.05
+WRITTEN_WITHIN_S = 2.0  # a disk that is slower than that is not waited for
 LONGEST_MESSAGE = 256 * 1024  # CloudWatch Logs: 256 KB an event
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(tuple[float, str, str]).decode
@@ -72,14 +74,22 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
     ) -> list[LogLine]:  # fmt: skip
         """The last `limit` lines not older than `since` (epoch seconds), oldest first.
 
-        With `upto` only what that follower will not give: together they have every line once.
+        With `upto` only what that follower will not give: together they have every line once. Without, all that was
+        appended before: whoever has the answer of a call finds its lines. Blocks for that, so it is for a thread.
         """
+        if upto is None:
+            self._wait_until_written(self._taken_bytes)
         directory = self.root / account / region / function
         lines: deque[LogLine] = deque(maxlen=limit)
         for path in sorted(directory.glob("*.log")):
             for line in _lines(path, upto.starts.get(path, 0) if upto else None):
                 lines.extend(entry for entry in _split(line) if entry.at >= since)
         return list(lines)
+
+    def _wait_until_written(self, taken_bytes: int) -> None:
+        deadline = time.monotonic() + WRITTEN_WITHIN_S
+        while self._written_bytes < taken_bytes and time.monotonic() < deadline:
+            time.sleep(FLUSH_EVERY_S / 10)
 
     def follow(self, account: str, region: str, function: str) -> "Follower":
         """A reader of what is written from now on."""
@@ -94,9 +104,10 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
 
     def _write_pending(self) -> None:
         parts: dict[tuple[str, str, str], list[bytes]] = {}
+        size = 0
         for _ in range(len(self._pending)):
             stream, at, data = self._pending.popleft()
-            self._written_bytes += len(data)
+            size += len(data)
             whose = (stream.account, stream.region, stream.function)
             parts.setdefault(whose, []).append(_encode((at, stream.name, data.decode("utf-8", "replace"))))
         for whose, entries in parts.items():
@@ -106,6 +117,7 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
             except OSError:  # a full disk loses log lines, never an invocation
                 if path in self._files:
                     self._files.pop(path).close()
+        self._written_bytes += size
 
     def _segments(self, path: Path) -> "_Segments":
         if path not in self._files:

@@ -82,41 +82,43 @@ class Metrics:
     def digest(self) -> None:
         """Add up what was told since the last time; from any thread."""
         with self._lock:
+            calls: dict[tuple[str, str, float], _Calls] = {}
             for _ in range(len(self._fresh)):
                 news = self._fresh.popleft()
                 if len(news) == 2:
-                    self._take_in(*news)
+                    _sort_in(calls, *news)
                 else:
-                    self._put(*news)
+                    at, key, value = news
+                    self._put(key, Minute(at // MINUTE_S * MINUTE_S, 1, value, value, value))
+            for (arn, invoked_arn, minute), each in calls.items():
+                self._take_in(arn, invoked_arn, minute, each)
             if len(self._series) > MOST_SERIES or self._minutes > MOST_MINUTES:
                 self._make_room()
 
     # -- details, under the lock
 
-    def _take_in(self, record: Record, invoked_arn: str) -> None:
-        parts = record.arn.split(":")
-        function, named = (parts[4], parts[3], parts[6]), invoked_arn.split(":")
-        qualifier = named[7] if len(named) > 7 else ""
-        for metric, value in _of(record):
+    def _take_in(self, arn: str, invoked_arn: str, minute: float, calls: "_Calls") -> None:
+        parts, named = arn.split(":"), invoked_arn.split(":")
+        function, qualifier = (parts[4], parts[3], parts[6]), named[7] if len(named) > 7 else ""
+        for metric, news in calls.measures(minute):
             for key in _levels(metric, function, qualifier):
-                self._put(record.tried or record.at, key, value)
+                self._put(key, news)
 
-    def _put(self, at: float, key: Key, value: float) -> None:
-        minute = at // MINUTE_S * MINUTE_S
+    def _put(self, key: Key, news: Minute) -> None:
         rows = self._series.get(key)
         if rows is None:
             rows = self._series[key] = array("d")
         row = len(rows) - _WIDTH
-        while row >= 0 and rows[row] > minute:  # a long call is told of when it is over
+        while row >= 0 and rows[row] > news.at:  # a long call is told of when it is over
             row -= _WIDTH
-        if row >= 0 and rows[row] == minute:
-            rows[row + 1] += 1
-            rows[row + 2] += value
-            rows[row + 3] = min(rows[row + 3], value)
-            rows[row + 4] = max(rows[row + 4], value)
+        if row >= 0 and rows[row] == news.at:
+            rows[row + 1] += news.count
+            rows[row + 2] += news.sum
+            rows[row + 3] = min(rows[row + 3], news.min)
+            rows[row + 4] = max(rows[row + 4], news.max)
             return
-        rows[row + _WIDTH : row + _WIDTH] = array("d", (minute, 1, value, value, value))
-        self._newest = max(self._newest, minute)
+        rows[row + _WIDTH : row + _WIDTH] = array("d", msgspec.structs.astuple(news))
+        self._newest = max(self._newest, news.at)
         self._minutes += 1 - _shorten(rows, self._newest - KEEP_MINUTES * MINUTE_S)
 
     def _make_room(self) -> None:
@@ -155,17 +157,44 @@ def _levels(metric: str, function: Function, qualifier: str) -> tuple[Key, ...]:
     return ((metric, function, qualifier), *plain) if qualifier else plain
 
 
-def _of(record: Record) -> list[tuple[str, float]]:
-    """What one record says of its function. Errors are the function's own: ours are no invocations, as on AWS."""
+class _Calls:
+    """Calls of one function, by one name, in one minute: added up together, since each of them has many metrics."""
+
+    __slots__ = ("durations", "errors", "provisioned", "throttles")
+
+    def __init__(self) -> None:
+        self.durations: list[float] = []
+        self.errors = 0
+        self.throttles = 0
+        self.provisioned = 0
+
+    def measures(self, at: float) -> Iterator[tuple[str, Minute]]:
+        """Errors are 0 or 1 of each invocation, as on AWS."""
+        durations, count, errors = self.durations, len(self.durations), self.errors
+        if durations:
+            yield "Invocations", Minute(at, count, count, 1.0, 1.0)
+            yield "Errors", Minute(at, count, errors, float(errors == count), float(errors > 0))
+            yield "Duration", Minute(at, count, sum(durations), min(durations), max(durations))
+        if self.throttles:
+            yield "Throttles", Minute(at, self.throttles, self.throttles, 1.0, 1.0)
+        if self.provisioned:
+            yield "ProvisionedConcurrencyInvocations", Minute(at, self.provisioned, self.provisioned, 1.0, 1.0)
+
+
+def _sort_in(calls: dict[tuple[str, str, float], _Calls], record: Record, invoked_arn: str) -> None:
+    """Errors are the function's own: a call that never ran because of us is no invocation, as on AWS."""
+    key = record.arn, invoked_arn, (record.tried or record.at) // MINUTE_S * MINUTE_S
+    group = calls.get(key)
+    if group is None:
+        group = calls[key] = _Calls()
     if record.outcome == "throttled":
-        return [("Throttles", 1.0)]
-    if not record.sandbox:
-        return []  # it never ran
-    failed = 0.0 if record.outcome == "success" else 1.0
-    found = [("Invocations", 1.0), ("Errors", failed), ("Duration", record.duration_ms)]
-    if record.initialization == "provisioned-concurrency":
-        found.append(("ProvisionedConcurrencyInvocations", 1.0))
-    return found
+        group.throttles += 1
+    elif record.sandbox:
+        group.durations.append(record.duration_ms)
+        if record.outcome != "success":
+            group.errors += 1
+        if record.initialization == "provisioned-concurrency":
+            group.provisioned += 1
 
 
 def _shorten(rows: "array[float]", before: float) -> int:

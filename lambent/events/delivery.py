@@ -8,6 +8,7 @@ from lambent.events.engine import Engine
 from lambent.events.postman import Postman
 from lambent.events.retention import Retention
 from lambent.events.targets import LambdaTarget, Outbox, Targets
+from lambent.invoke import lineage
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.model import Event
@@ -80,8 +81,9 @@ class Delivery:
 
 
 def _as_new(entry: Kept, now: float) -> Event:
-    """All attempts and the whole age are before it again."""
+    """All attempts and the whole age are before it again, and the runs of a loop: somebody has decided that it may."""
     return Event(
         id=0, request_id=entry.request_id, account=entry.account, region=entry.region, name=entry.name,
-        qualifier=entry.qualifier, payload=entry.payload, trace=entry.trace, received=now, due=now,
+        qualifier=entry.qualifier, payload=entry.payload, trace=lineage.without(entry.trace), received=now,
+        due=now,
     )  # fmt: skip

@@ -65,6 +65,11 @@ def has_lineage(trace: str) -> bool:
     return "ineage=" in trace  # in either spelling
 
 
+def without(trace: str) -> str:
+    """The header of an event that begins anew: no function has run for it yet."""
+    return ";".join(split(trace)[0]) if has_lineage(trace) else trace
+
+
 def chain(trace: str) -> list[str]:
     """The hashes of the functions that it has come through, those that ran last at the end."""
     return [entry.hash for entry in split(trace)[1] if entry.hash]

@@ -1,6 +1,7 @@
 """Functions that invoke themselves with the unmodified boto3: stopped at the 17th run, unless they may."""
 
 import json
+import urllib.request
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -87,6 +88,12 @@ def test_a_function_that_sends_events_to_itself_runs_16_times_and_the_17th_event
     assert dropped(server, function.name) == 1
     told = json.loads(server.get(f"/_lambent/explain/{failed['request_id']}"))
     assert f"stopped before it ran, as run 17 of a loop: {arn(function.name)}" in json.dumps(told)
+
+    replay = f"{server.endpoint}/_lambent/events/{failed['request_id']}/replay"
+    urllib.request.urlopen(urllib.request.Request(replay, method="POST"), timeout=60).close()
+    wait_until(lambda: len(runs(function)) >= 32)
+    wait_until(kept)
+    assert dropped(server, function.name) == 2
 
 
 def test_a_loop_over_two_functions_is_stopped_when_the_first_of_them_has_run_16_times(

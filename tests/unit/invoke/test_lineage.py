@@ -79,6 +79,11 @@ def test_entries_of_unknown_forms_are_passed_on_untouched():
     assert trace == f"Root=1;Lineage=v9!a.b:c|-1:11111111:0|{hash_of(B)}:1|{hash_of(A)}:0"
 
 
+def test_an_event_that_begins_anew_has_no_lineage():
+    assert lineage.without(f"{ROOT};Lineage={hash_of(A)}:16|x") == ROOT
+    assert lineage.without(ROOT) == ROOT
+
+
 def test_fields_that_are_not_ours_are_passed_on_untouched():
     assert judge("Self=1-2;Root=1;x=y=z;Baggage", A, False).trace == "Self=1-2;Root=1;x=y=z;Baggage" + first(A)
 

@@ -41,5 +41,5 @@ def refused(event: Event, config: InvokeConfig, now: float) -> tuple[Event, Fate
 
 
 def _again(event: Event, due: float, config: InvokeConfig) -> Fate:
-    """Tried again when it is due, unless it would be too old by then."""
-    return EVENT_AGE_EXCEEDED if due - event.received > config.max_age_s else replace(event, due=due)
+    """Tried again when it is due, unless it would have its full age by then."""
+    return EVENT_AGE_EXCEEDED if due - event.received >= config.max_age_s else replace(event, due=due)

@@ -109,7 +109,7 @@ class Keeper:
 
     def trim(self, pool: Pool) -> None:
         """End idle ones that are more than are to be kept."""
-        for sandbox in decisions.surplus(pool):
+        for sandbox in decisions.surplus(pool, self.clock.monotonic(), self._max_age_s):
             self._dismiss(pool, sandbox, coldness.NEVER_COLD)
 
     def outlived(self, pool: Pool) -> int:
@@ -385,7 +385,7 @@ class Keeper:
             self._dismiss(pool, sandbox, coldness.AGENT_DIED)
         else:
             self._dismiss(pool, sandbox, coldness.NEVER_COLD if pool.retired else coldness.too_old(self._max_age_s))
-        if pool.pinned and pool.ready < pool.pinned:
+        if pool.pinned and pool.short:
             self.on_shortage(pool)
 
     def _dismiss(self, pool: Pool, sandbox: Sandbox, why: str) -> None:
@@ -411,5 +411,5 @@ class Keeper:
         elif sandbox in pool.idle:
             pool.idle.remove(sandbox)
             pool.estates.append(sandbox)
-        if pool.pinned and pool.ready < pool.pinned:
+        if pool.pinned and pool.short:
             self.on_shortage(pool)

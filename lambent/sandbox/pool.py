@@ -66,7 +66,12 @@ class Pool:
     @property
     def ready(self) -> int:
         """Sandboxes that are through with their init, and there."""
-        return len(self.idle) + len(self.busy)
+        return len(self.idle) + sum(not sandbox.gone for sandbox in self.busy)
+
+    @property
+    def short(self) -> bool:
+        """Are there fewer than are to be kept?"""
+        return len(self.idle) + len(self.busy) < self.pinned
 
     @property
     def claim_mb(self) -> int:
@@ -141,9 +146,12 @@ def outlived(pool: Pool, now: float, max_age_s: float) -> list[Sandbox]:
     return [sandbox for sandbox in (*pool.idle, *pool.busy) if now - sandbox.born >= max_age_s]
 
 
-def surplus(pool: Pool) -> list[Sandbox]:
-    """Idle sandboxes of a pinned pool that are too many, the oldest first."""
-    return sorted(pool.idle, key=lambda sandbox: sandbox.born)[: max(0, pool.ready - pool.pinned)]
+def surplus(pool: Pool, now: float, max_age_s: float) -> list[Sandbox]:
+    """Idle sandboxes of a pinned pool that are too many, the oldest first: old ones at work are no more than guests."""
+    old = outlived(pool, now, max_age_s)
+    young = pool.ready - sum(not sandbox.gone for sandbox in old)
+    spare = young - pool.pinned + sum(sandbox in pool.idle for sandbox in old)
+    return sorted(pool.idle, key=lambda sandbox: sandbox.born)[: max(0, spare)]
 
 
 def expires_at(sandbox: Sandbox, idle_expiry_s: float, max_age_s: float) -> float:

@@ -283,8 +283,7 @@ class App:
     def rerouted(self, account: str, region: str, name: str) -> None:
         self.resolver.forget(account, region, name)
         self.invoke_configs.forget(account, region, name)
-        if self.concurrency.provisioned(account, region, name):
-            self.limits_changed(account, region, name)
+        self.limits_changed(account, region, name)
 
     def refuse_snapshots(self) -> str | None:
         return self.keeper.agent.hello.isolation.no_snapshots or None if self.keeper.agent else None

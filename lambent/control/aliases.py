@@ -79,11 +79,8 @@ async def delete_alias(control: Control, call: Call) -> Document:
     lookup.latest(control, ref)
     key, name = (ref.account, ref.region, ref.name), call.parameters["Name"]
     async with control.turn(*key):
-        provisioned = any(config.qualifier == name for config in control.concurrency.provisioned(*key))
         await control.aliases.delete(*key, name)
     control.capacity.rerouted(*key)
-    if provisioned:
-        control.capacity.limits_changed(*key)
     return {}
 
 

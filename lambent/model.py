@@ -185,6 +185,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: str = ""  # id of the sandbox that ran it
     why_cold: str = ""  # why there was no sandbox waiting for it
     initialization: str = "on-demand"  # AWS's initializationType of that sandbox
+    extensions_ms: float | None = None  # of the duration, what extensions took after the answer; None: there are none
     streamed_bytes: int = 0  # of the answer, if the function streamed it to the client
     log_tail: bytes = b""  # the last 4 KB, START to REPORT, when asked for
 
@@ -245,6 +246,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     attempt: int = 0  # of an event; 0: somebody waited for the answer
     initialization: str = "on-demand"  # or provisioned-concurrency, snap-start
     tried: float = 0.0  # of an event: epoch seconds of this attempt
+    extensions_ms: float | None = None  # of the duration, what extensions took after the runtime's answer
 
 
 Document = dict[str, Any]

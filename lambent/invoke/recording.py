@@ -21,7 +21,7 @@ def record(invocation: Invocation, outcome: Outcome | None, wait_ms: float, why:
         outcome.duration_ms, outcome.billed_ms, version.memory_mb, outcome.memory_peak_mb, outcome.cpu_ms,
         len(invocation.payload), outcome.streamed_bytes + len(outcome.payload),
         outcome.why_cold or "no idle sandbox" if outcome.cold else None, invocation.attempt, outcome.initialization,
-        invocation.tried,
+        invocation.tried, outcome.extensions_ms,
     )  # fmt: skip
 
 

@@ -160,10 +160,11 @@ def _levels(metric: str, function: Function, qualifier: str) -> tuple[Key, ...]:
 class _Calls:
     """Calls of one function, by one name, in one minute: added up together, since each of them has many metrics."""
 
-    __slots__ = ("durations", "errors", "provisioned", "throttles")
+    __slots__ = ("durations", "errors", "extensions", "provisioned", "throttles")
 
     def __init__(self) -> None:
         self.durations: list[float] = []
+        self.extensions: list[float] = []
         self.errors = 0
         self.throttles = 0
         self.provisioned = 0
@@ -174,11 +175,17 @@ class _Calls:
         if durations:
             yield "Invocations", Minute(at, count, count, 1.0, 1.0)
             yield "Errors", Minute(at, count, errors, float(errors == count), float(errors > 0))
-            yield "Duration", Minute(at, count, sum(durations), min(durations), max(durations))
+            yield "Duration", _minute(at, durations)
+        if self.extensions:
+            yield "PostRuntimeExtensionsDuration", _minute(at, self.extensions)
         if self.throttles:
             yield "Throttles", Minute(at, self.throttles, self.throttles, 1.0, 1.0)
         if self.provisioned:
             yield "ProvisionedConcurrencyInvocations", Minute(at, self.provisioned, self.provisioned, 1.0, 1.0)
+
+
+def _minute(at: float, values: list[float]) -> Minute:
+    return Minute(at, len(values), sum(values), min(values), max(values))
 
 
 def _sort_in(calls: dict[tuple[str, str, float], _Calls], record: Record, invoked_arn: str) -> None:
@@ -191,6 +198,8 @@ def _sort_in(calls: dict[tuple[str, str, float], _Calls], record: Record, invoke
         group.throttles += 1
     elif record.sandbox:
         group.durations.append(record.duration_ms)
+        if record.extensions_ms is not None:
+            group.extensions.append(record.extensions_ms)
         if record.outcome != "success":
             group.errors += 1
         if record.initialization == "provisioned-concurrency":

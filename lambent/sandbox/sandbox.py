@@ -335,6 +335,7 @@ class Sandbox:
         self._tap.finish()
         outcome = self._conclude(invocation, verdict, duration_ms + overhead_ms)
         apis.reported(invocation, outcome, overhead_ms)
+        outcome = msgspec.structs.replace(outcome, extensions_ms=overhead_ms)
         if verdict is not answer and not isinstance(answer, Failure):
             outcome = msgspec.structs.replace(outcome, payload=answer.payload)  # the caller has its answer already
         self.settling = None

@@ -57,6 +57,13 @@ def test_a_call_in_a_provisioned_environment_counts_as_one(metrics):
     assert metrics.minutes("ProvisionedConcurrencyInvocations", HELLO, "prod") == [Minute(NOON, 1, 1.0, 1.0, 1.0)]
 
 
+def test_what_extensions_took_after_the_answer_counts_where_there_are_any(metrics):
+    metrics.hear(record(), ARN)
+    assert metrics.minutes("PostRuntimeExtensionsDuration", HELLO) == []
+    metrics.hear(record(extensions_ms=3.0), ARN)
+    assert metrics.minutes("PostRuntimeExtensionsDuration", HELLO) == [Minute(NOON, 1, 3.0, 3.0, 3.0)]
+
+
 def test_a_call_counts_in_the_minute_in_which_it_came_though_it_is_told_of_later(metrics):
     metrics.hear(record(NOON + 120), ARN)
     metrics.hear(record(NOON + 59.9), ARN)

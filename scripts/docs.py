@@ -82,7 +82,7 @@ def operations_page() -> str:
             "|---|---|",
             *rows,
             "",
-            "`Invoke` serves the types `RequestResponse` and `DryRun`; `Event` answers 501.",
+            "`Invoke` serves `RequestResponse`, `Event` and `DryRun`; the deprecated `InvokeAsync` is an `Event` too.",
             "",
             f"The other {len(missing)} are not built yet. A request for one is understood, checked and answered with",
             "status 501, `NotImplementedException` and the operation's name:",

@@ -17,7 +17,7 @@ from lambent.wire.parse import Call, Wire
 
 log = logging.getLogger("lambent")
 
-
+INVOKES = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")
 
 
 class FrontDoor:
@@ -28,9 +28,7 @@ class FrontDoor:
         self.control = control
         self.data = data
         self.extras = extras
-        self._runs = {
-            "Invoke": data.invoke, "InvokeAsync": data.invoke_async, "InvokeWithResponseStream": data.stream
-        }  # fmt: skip
+        self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
     async def answer(self, request: Request) -> Response:
         if request.path.startswith("/_lambent/"):
@@ -57,11 +55,11 @@ class FrontDoor:
 
     def _traced(self, call: Call, result: Document, trace: str) -> Response:
         if isinstance(result, Replay):
-            call = msgspec.structs.replace(call, request_id=result.request_id)
-        response = self.wire.render(call, result)
-        response.headers.append(("X-Amzn-Trace-Id", trace))
-        if isinstance(result, Replay):
+            response = self.wire.render(msgspec.structs.replace(call, request_id=result.request_id), result)
             response.headers.append(("Idempotency-Replayed", "true"))
+        else:
+            response = self.wire.render(call, result)
+        response.headers.append(("X-Amzn-Trace-Id", trace))
         return response
 
     def _refuse(self, asked: Call | Request, error: AwsError) -> Response:

@@ -32,7 +32,7 @@ class Plane:
             raise self.trouble
         return self.answers, "Root=1-2-3"
 
-    stream = invoke
+    stream = invoke_async = invoke
 
 
 class Own:

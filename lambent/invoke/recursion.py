@@ -37,6 +37,8 @@ class Loops:
 
     def pass_on(self, trace: str, function_arn: str, request_id: str, at: float) -> str:
         """The header to hand to the function. Raises RecursiveInvocation if it is not to run any more."""
+        if trace and not lineage.has_lineage(trace):  # most calls: a look-up and a join
+            return trace + (self._first.get(function_arn) or self._meet(function_arn))
         verdict = self.judge(trace, function_arn, request_id, at)
         if verdict.stopped:
             raise RecursiveInvocation()

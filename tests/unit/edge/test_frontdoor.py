@@ -10,6 +10,7 @@ from botocore.parsers import create_parser
 from lambent.edge import frontdoor
 from lambent.edge.frontdoor import FrontDoor
 from lambent.errors import AgentGone, LambentError, ResourceNotFound, StoreError, TooManyRequests
+from lambent.invoke.keys import Replay
 from lambent.settings import Settings
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Wire
@@ -77,6 +78,13 @@ async def test_a_function_error_is_named_in_its_header(door, plane):
     response = await door.answer(request())
     headers = {name.lower(): value for name, value in response.headers}
     assert (response.status, headers["x-amz-function-error"], headers["x-amz-log-result"]) == (200, "Unhandled", "TE9H")
+
+
+async def test_an_answer_that_was_given_before_says_so_and_has_its_first_request_id(door, plane):
+    plane.answers = Replay(plane.answers, "the-first")
+    headers = {name.lower(): value for name, value in (await door.answer(request())).headers}
+    assert (headers["x-amzn-requestid"], headers["idempotency-replayed"]) == ("the-first", "true")
+    assert headers["x-amzn-trace-id"] == "Root=1-2-3"
 
 
 async def test_a_dry_run_has_no_body(door, plane):

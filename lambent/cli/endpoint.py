@@ -57,6 +57,7 @@ class Endpoint:
         lines = {"Host": self._netloc, **headers}
         if self._credentials:
             lines = sign(self._credentials, method, self._base + path, lines, body)
+        lines["Connection"] = "close"  # after the one answer; not signed, since a proxy may change it
         try:
             connection = self._connect()
             connection.request(method, self._base + path, body=body or None, headers=lines)

@@ -173,6 +173,9 @@ class Idempotency:
             )  # fmt: skip
 
     def _sweep_again(self) -> None:
+        if not self._answers.bytes:
+            self.start()  # nothing is kept; a clock that is moved by hand comes by here a thousand times in one day
+            return
         hold = self._clock.working()
         hold.__enter__()
         task = asyncio.get_running_loop().create_task(self._sweep())

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from lambent.arns import FunctionRef
-from lambent.control import lookup
+from lambent.control import lookup, snapstart
 from lambent.control.control import Control, new_revision
 from lambent.errors import InvalidParameterValue, PreconditionFailed, ResourceConflict, ResourceNotFound
 from lambent.model import Document
@@ -49,6 +49,7 @@ async def update_alias(control: Control, call: Call) -> Document:
             raise PreconditionFailed()
         after = _changed(before, call.parameters)
         _check_routing(control, ref, after, _version(control, ref, after.version))
+        _check_provisioned(control, ref, after)
         await control.aliases.update(after, before.revision)
     control.capacity.rerouted(ref.account, ref.region, ref.name)
     return _shown(after)
@@ -128,6 +129,24 @@ def _check_routing(control: Control, ref: FunctionRef, alias: StoredAlias, targe
                 "$LATEST is not supported for an alias pointing to more than 1 version", Type=None
             )
         _check_alike(target, _version(control, ref, other))
+
+
+def _check_provisioned(control: Control, ref: FunctionRef, alias: StoredAlias) -> None:
+    """An alias with provisioned concurrency goes only where PutProvisionedConcurrencyConfig would have let it."""
+    configs = control.concurrency.provisioned(ref.account, ref.region, ref.name)
+    provisioned = {config.qualifier for config in configs}
+    if alias.alias not in provisioned:
+        return
+    if alias.version == LATEST:
+        raise InvalidParameterValue(
+            "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+        )
+    if provisioned.intersection(alias.versions):
+        raise ResourceConflict(
+            "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+        )
+    if any(snapstart.applies(_version(control, ref, version).config) for version in alias.versions):
+        raise InvalidParameterValue("Provisioned Concurrency is not supported for SnapStart enabled functions.")
 
 
 def _check_alike(one: StoredVersion, other: StoredVersion) -> None:

@@ -1,6 +1,6 @@
 """GetAccountSettings."""
 
-from lambent.control import rules
+from lambent.control import claims, rules
 from lambent.control.control import Control
 from lambent.model import Document
 from lambent.wire.parse import Call
@@ -9,6 +9,7 @@ from lambent.wire.parse import Call
 async def get_account_settings(control: Control, call: Call) -> Document:
     functions, code_bytes = control.functions.totals(call.account, call.region)
     code_bytes += control.layers.code_bytes(call.account, call.region)
+    claimed = control.concurrency.claims(call.account, call.region)
     settings = control.settings
     return {
         "AccountLimit": {
@@ -16,7 +17,7 @@ async def get_account_settings(control: Control, call: Call) -> Document:
             "CodeSizeUnzipped": rules.UNZIPPED_BYTES,
             "CodeSizeZipped": rules.ZIPPED_BYTES,
             "ConcurrentExecutions": settings.concurrency,
-            "UnreservedConcurrentExecutions": settings.concurrency,
+            "UnreservedConcurrentExecutions": claims.unreserved(claimed, settings.concurrency),
         },
         "AccountUsage": {"TotalCodeSize": code_bytes, "FunctionCount": functions},
     }

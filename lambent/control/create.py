@@ -6,6 +6,7 @@ from typing import Any
 from lambent.arns import FunctionRef
 from lambent.control import (
     deployment,
+    destinations,
     documents,
     environments,
     function_layers,
@@ -30,6 +31,7 @@ async def create_function(control: Control, call: Call) -> Document:
     asked = call.parameters
     _check(control, call)
     ref = lookup.to_create(call)
+    destinations.check_dead_letters(ref, asked.get("DeadLetterConfig"))
     source = sources.named(asked["Code"], asked.get("PackageType", "Zip"), "creating")
     _refuse_existing(control, ref)
     rules.check_quota(control, ref.account, ref.region, source.size)
@@ -94,6 +96,7 @@ def _latest(
         config=_config(control, ref.name, asked)
         | environment
         | code.config
+        | destinations.dead_letters(asked, {})
         | vpc.configured(asked, {}, ref.account, ref.region),
         code_digest=code.digest,
         code_size=code.size,

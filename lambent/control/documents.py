@@ -113,6 +113,7 @@ def as_version(stored: StoredVersion) -> Version:
         application_log_level=logging.get("ApplicationLogLevel"),
         system_log_level=logging.get("SystemLogLevel"),
         log_group=logging["LogGroup"],
+        dead_letter=config.get("DeadLetterConfig", {}).get("TargetArn", ""),
         snap_start=snapstart.applies(config) and stored.version != LATEST,
         state=stored.state,
         state_reason=stored.state_reason or "",

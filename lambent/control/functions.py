@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 
 from lambent.arns import FunctionRef, function_arn
-from lambent.control import documents, images, lookup
+from lambent.control import concurrency, documents, images, lookup
 from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
 from lambent.model import Document
@@ -23,7 +23,8 @@ async def get_function(control: Control, call: Call) -> Document:
         "Code": _code(control, call, stored),
     }
     tags = control.functions.tags(ref.account, ref.region, ref.name)
-    return answer | ({"Tags": tags} if tags else {})
+    reserved = concurrency.shown(control, ref)
+    return answer | ({"Tags": tags} if tags else {}) | ({"Concurrency": reserved} if reserved else {})
 
 
 def _code(control: Control, call: Call, stored: StoredVersion) -> Document:
@@ -133,6 +134,7 @@ def _all_versions(control: Control, ref: FunctionRef) -> list[StoredVersion]:
 def _forget(control: Control, ref: FunctionRef, gone: Sequence[StoredVersion]) -> None:
     """The engine lets go first; the code goes when the calls that still run must have ended."""
     control.capacity.changed(ref.account, ref.region, ref.name)
+    control.capacity.limits_changed(ref.account, ref.region, ref.name)
     longest = max(stored.config["Timeout"] for stored in gone)
     used = {digest for stored in gone for digest in (stored.code_digest, *stored.layer_digests)}
     control.blobs.release(used, longest)

@@ -5,9 +5,21 @@ from collections.abc import Awaitable, Callable
 from lambent.control import environments
 from lambent.control.account import get_account_settings
 from lambent.control.aliases import create_alias, delete_alias, get_alias, list_aliases, update_alias
+from lambent.control.concurrency import (
+    delete_function_concurrency,
+    get_function_concurrency,
+    put_function_concurrency,
+)
 from lambent.control.control import Control
 from lambent.control.create import create_function
 from lambent.control.functions import delete_function, get_function, get_function_configuration, list_functions
+from lambent.control.invoke_configs import (
+    delete_function_event_invoke_config,
+    get_function_event_invoke_config,
+    list_function_event_invoke_configs,
+    put_function_event_invoke_config,
+    update_function_event_invoke_config,
+)
 from lambent.control.layer_grants import (
     add_layer_version_permission,
     get_layer_version_policy,
@@ -21,6 +33,13 @@ from lambent.control.layers import (
     list_layers,
     publish_layer_version,
 )
+from lambent.control.provisioned import (
+    delete_provisioned_concurrency_config,
+    get_provisioned_concurrency_config,
+    list_provisioned_concurrency_configs,
+    put_provisioned_concurrency_config,
+)
+from lambent.control.recursion import get_function_recursion_config, put_function_recursion_config
 from lambent.control.tags import list_tags, tag_resource, untag_resource
 from lambent.control.updates import update_function_code, update_function_configuration
 from lambent.control.versions import list_versions_by_function, publish_version
@@ -36,28 +55,42 @@ operations: dict[str, Handler] = {
     "CreateFunction": create_function,
     "DeleteAlias": delete_alias,
     "DeleteFunction": delete_function,
+    "DeleteFunctionConcurrency": delete_function_concurrency,
+    "DeleteFunctionEventInvokeConfig": delete_function_event_invoke_config,
     "DeleteLayerVersion": delete_layer_version,
+    "DeleteProvisionedConcurrencyConfig": delete_provisioned_concurrency_config,
     "GetAccountSettings": get_account_settings,
     "GetAlias": get_alias,
     "GetFunction": get_function,
+    "GetFunctionConcurrency": get_function_concurrency,
     "GetFunctionConfiguration": get_function_configuration,
+    "GetFunctionEventInvokeConfig": get_function_event_invoke_config,
+    "GetFunctionRecursionConfig": get_function_recursion_config,
     "GetLayerVersion": get_layer_version,
     "GetLayerVersionByArn": get_layer_version_by_arn,
     "GetLayerVersionPolicy": get_layer_version_policy,
+    "GetProvisionedConcurrencyConfig": get_provisioned_concurrency_config,
     "ListAliases": list_aliases,
+    "ListFunctionEventInvokeConfigs": list_function_event_invoke_configs,
     "ListFunctions": list_functions,
     "ListLayerVersions": list_layer_versions,
     "ListLayers": list_layers,
+    "ListProvisionedConcurrencyConfigs": list_provisioned_concurrency_configs,
     "ListTags": list_tags,
     "ListVersionsByFunction": list_versions_by_function,
     "PublishLayerVersion": publish_layer_version,
     "PublishVersion": publish_version,
+    "PutFunctionConcurrency": put_function_concurrency,
+    "PutFunctionEventInvokeConfig": put_function_event_invoke_config,
+    "PutFunctionRecursionConfig": put_function_recursion_config,
+    "PutProvisionedConcurrencyConfig": put_provisioned_concurrency_config,
     "RemoveLayerVersionPermission": remove_layer_version_permission,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateAlias": update_alias,
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,
+    "UpdateFunctionEventInvokeConfig": update_function_event_invoke_config,
 }
 
 

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from lambent.control import (
     deployment,
+    destinations,
     documents,
     environments,
     function_layers,
@@ -80,6 +81,7 @@ async def update_function_configuration(control: Control, call: Call) -> Documen
     if not documents.is_image(current):
         rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
     options.refuse_unbuilt(asked)
+    destinations.check_dead_letters(ref, asked.get("DeadLetterConfig"))
     snapstart.check(control, _with_configuration(control, current, asked).config)
     environment = await environments.sealed(control, ref, asked)
     async with control.blobs.holding():
@@ -99,6 +101,8 @@ def _with_configuration(
 ) -> StoredVersion:  # fmt: skip
     config = found.config | {name: asked[name] for name in _PLAIN if asked.get(name) is not None}
     config |= environment or {}
+    config.pop("DeadLetterConfig", None)
+    config |= destinations.dead_letters(asked, found.config)
     config |= vpc.configured(asked, found.config, found.account, found.region)
     if asked.get("EphemeralStorage") is not None:
         config["EphemeralStorage"] = {"Size": asked["EphemeralStorage"]["Size"]}

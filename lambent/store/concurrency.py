@@ -30,6 +30,10 @@ class ProvisionedConfig(msgspec.Struct, frozen=True, kw_only=True):
     requested: int  # environments, at least 1
     last_modified: float  # epoch seconds
 
+    @property
+    def arn(self) -> str:
+        return f"{function_arn(self.account, self.region, self.name)}:{self.qualifier}"
+
 
 class Claims(msgspec.Struct, frozen=True):
     """All that functions of one account in one region have claimed of its concurrency."""
@@ -126,6 +130,8 @@ def _provision(tx: Transaction, config: ProvisionedConfig, judge: Judge) -> None
     key = _key(config.account, config.region, config.name)
     number = int(config.qualifier) if config.qualifier.isdigit() else None
     if number is not None and tx.first("version_get", **key, number=number) is None:
-        raise ResourceNotFound(f"Function not found: {function_arn(**key)}:{config.qualifier}")
+        raise ResourceNotFound(f"Function not found: {config.arn}")
+    if number is None and tx.first("alias_get", **key, alias=config.qualifier) is None:
+        raise ResourceNotFound(f"Cannot find alias arn: {config.arn}")
     judge(_claims(tx, config.account, config.region))
     tx.write("provisioned_put", **columns, number=number)

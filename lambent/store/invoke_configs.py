@@ -35,6 +35,10 @@ class StoredInvokeConfig(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: str = ""
     last_modified: float  # epoch seconds
 
+    @property
+    def arn(self) -> str:
+        return f"{function_arn(self.account, self.region, self.name)}:{self.qualifier}"
+
     def effective(self) -> InvokeConfig:
         """With AWS's defaults where nothing was asked for."""
         return InvokeConfig(
@@ -126,11 +130,17 @@ def _change(tx: Transaction, columns: dict[str, str], change: Change) -> StoredI
     key = {name: columns[name] for name in ("account", "region", "name")}
     qualifier = columns["qualifier"]
     number = 0 if qualifier == LATEST else int(qualifier) if qualifier.isdigit() else None
-    if tx.first("version_get", **key, number=number or 0) is None:
+    if not _is_there(tx, key, qualifier, number):
         raise _gone(key)
     stored = change(_from(tx.first("invoke_config_get", **columns)))
     tx.write("invoke_config_put", **msgspec.structs.asdict(stored), number=number)
     return stored
+
+
+def _is_there(tx: Transaction, key: dict[str, str], qualifier: str, number: int | None) -> bool:
+    if number is None:
+        return tx.first("alias_get", **key, alias=qualifier) is not None
+    return tx.first("version_get", **key, number=number) is not None
 
 
 def _put_recursion(tx: Transaction, columns: dict[str, str], loop: str) -> None:

@@ -226,7 +226,6 @@ async def test_what_aws_refuses_is_refused_in_its_words(client, changes, status,
     ("changes", "option"),
     [
         ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "Ipv6AllowedForDualStack"),
-        ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead"}}, "DeadLetterConfig"),
         ({"KMSKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}, "KMSKeyArn"),
         ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
         ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),

@@ -114,9 +114,9 @@ async def test_the_account_s_use_adds_up(client):
 async def test_an_operation_that_is_not_built_is_refused_by_name(client):
     await client.create()
     with pytest.raises(RefusedError) as caught:
-        await client("PutFunctionConcurrency", FunctionName="hello", ReservedConcurrentExecutions=1)
+        await client("CreateFunctionUrlConfig", FunctionName="hello", AuthType="NONE")
     assert (caught.value.status, caught.value.code) == (501, "NotImplementedException")
-    assert "PutFunctionConcurrency" in caught.value.message
+    assert "CreateFunctionUrlConfig" in caught.value.message
 
 
 def test_every_handler_is_for_an_operation_of_the_model():

@@ -173,8 +173,8 @@ class Idempotency:
             )  # fmt: skip
 
     def _sweep_again(self) -> None:
-        if not self._answers.bytes:
-            self.start()  # nothing is kept; a clock that is moved by hand comes by here a thousand times in one day
+        if not self._answers.expired(self._clock.epoch()):
+            self.start()  # a clock that is moved by hand comes by here a thousand times in one day
             return
         hold = self._clock.working()
         hold.__enter__()

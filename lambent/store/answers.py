@@ -78,6 +78,10 @@ class Answers:
         """Of a function that is gone."""
         await self._delete("answers_of_function", account=account, region=region, name=name)
 
+    def expired(self, now: float) -> bool:
+        """Is there any whose time is over?"""
+        return self.bytes > 0 and self._db.first("answers_expired", now=now) is not None
+
     async def expire(self, now: float) -> int:
         """Remove those whose time is over; how many."""
         removed = 0

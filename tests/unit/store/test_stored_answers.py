@@ -75,7 +75,9 @@ async def test_keys_whose_time_is_over_go_and_their_bytes_are_free(db, monkeypat
     answers = Answers(db)
     for number in range(7):
         await answers.put(answer(SCOPE._replace(idempotency_key=str(number)), expires=float(number)))
+    assert answers.expired(0.0)
     assert await answers.expire(4.0) == 5
+    assert not answers.expired(4.0)
     assert answers.totals() == (2, 0, 2 * (OVERHEAD + 1))
     assert answers.bytes == 2 * (OVERHEAD + 1)
     assert await answers.expire(4.0) == 0

@@ -38,6 +38,9 @@ DELETE FROM answers
 WHERE id IN (SELECT id FROM answers WHERE expires <= :now ORDER BY expires, id LIMIT :limit)
 RETURNING size;
 
+-- name: answers_expired -- a key whose time is over
+SELECT id FROM answers WHERE expires <= :now LIMIT 1;
+
 -- name: answers_totals -- how many keys there are, how many of them have no answer, and the bytes of all
 SELECT CAST(COUNT(*) AS BIGINT) AS keys, CAST(COALESCE(SUM(running), 0) AS BIGINT) AS running,
     CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes

@@ -37,10 +37,26 @@ def describe(found: dict[str, Any]) -> str:
             ("runtimes", " ".join(runtimes) or "none found"),
             ("functions", str(found.get("functions", 0))),
             ("sandboxes", ", ".join(f"{_total(sandboxes.get(kind, 0))} {kind}" for kind in ("busy", "idle", "husks"))),
+            *(("concurrency" if first else "", _claims(each)) for first, each in _marked(found.get("concurrency"))),
         ]
     )
     warnings = [paint(f"warning: {each}", "yellow") for each in isolation.get("warnings") or ()]
     return "\n".join([lines, *warnings])
+
+
+def _marked(rows: list[dict[str, Any]] | None) -> list[tuple[bool, dict[str, Any]]]:
+    """Each row, and whether it is the first."""
+    return [(at == 0, row) for at, row in enumerate(rows or [])]
+
+
+def _claims(row: dict[str, Any]) -> str:
+    """For example: hello 3 running of 5 reserved, live: 2 provisioned, READY."""
+    reserved = f" of {row['reserved']} reserved" if row.get("reserved") is not None else ""
+    parts = [f"{row['name']} {row['running']} running{reserved}"]
+    for qualifier, how in (row.get("provisioned") or {}).items():
+        reason = f" ({how['reason']})" if how.get("reason") else ""
+        parts.append(f"{qualifier}: {how['available']} provisioned, {how['status']}{reason}")
+    return ", ".join(parts)
 
 
 def _clock(clock: dict[str, Any]) -> list[tuple[str, str]]:

@@ -77,12 +77,12 @@ class Attempts:
     def room(self, event: Event) -> tuple[int, bool]:
         """How many more of its kind would be let in now, and whether nobody else may take their places."""
         try:
-            version, _ = self.version(event)
+            version, arn = self.version(event)
         except LambentError:
             return 1, True  # the attempt will tell what is wrong
         admission = self._invoker.admission
         reserved = admission.reserved(event.account, event.region, event.name)
-        return admission.room(version), reserved is not None or bool(version.provisioned)
+        return admission.room(version, arn), reserved is not None or bool(version.provisioned)
 
     def _refused(self, event: Event, config: InvokeConfig, error: LambentError, version: Version | None) -> Result:
         later, what = fate.refused(event, config, self._clock.epoch())

@@ -39,11 +39,16 @@ def told(found: dict[str, Any]) -> str:
     if found.get("function"):
         lines.append(f"of {found['function']}")
     lines += [_line(each) for each in found.get("life") or ()]
-    lines += [f"{paint('now', 'bold')}{' ' * 23}{each}" for each in found.get("now") or ()]
+    lines += [f"{paint('now', 'bold')}{' ' * 23}{_plain(str(each))}" for each in found.get("now") or ()]
     return "\n".join(lines)
 
 
 def _line(chapter: dict[str, Any]) -> str:
-    text, style = str(chapter.get("text", "")), _STYLES.get(str(chapter.get("kind")))
+    text, style = _plain(str(chapter.get("text", ""))), _STYLES.get(str(chapter.get("kind")))
     moment = str(chapter.get("time", "")).ljust(24)
     return f"{paint(moment, 'dim')}  {paint(text, style) if style else text}"
+
+
+def _plain(text: str) -> str:
+    """Functions choose the names of their errors: none of them is to move the cursor."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

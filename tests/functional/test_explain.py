@@ -27,6 +27,7 @@ SOURCE = """
             raise ValueError("as asked")
         return "done"
 """
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:failures"
 FLAGS = ("--clock", "virtual", "--concurrency", "2", "--quiet")
 
 
@@ -55,6 +56,12 @@ class World:
         self.post("advance", {"by": "11m"})
         self.ids["after a rest"] = self.call()
         self.ids["retried"] = self.send({"fail": 1})
+        self.post("run-until-idle", {})
+        self.server.client.put_function_event_invoke_config(
+            FunctionName=self.function.name, MaximumRetryAttempts=0,
+            DestinationConfig={"OnFailure": {"Destination": QUEUE}},
+        )  # fmt: skip
+        self.ids["delivered"] = self.send({"fail": 1})
         self.post("run-until-idle", {})
         self.sums = wait_until(self._counted)  # now: a restart forgets them
 
@@ -160,6 +167,13 @@ def test_a_retried_event_tells_each_attempt_when_the_next_was_due_and_where_it_i
     assert [record["attempt"] for record in found["attempts"]] == [1, 2, 3]
 
 
+def test_a_delivered_event_tells_where_its_record_went_and_lies(world: World) -> None:
+    found = world.document(world.ids["delivered"])
+    assert [chapter["kind"] for chapter in found["life"]] == ["accepted", "ran", "delivered"]
+    assert found["life"][-1]["text"] == f"its record was delivered to {QUEUE}"
+    assert [now.endswith(f"SendMessage to {QUEUE}") for now in found["now"]] == [True]
+
+
 def test_the_command_tells_it_line_by_line_in_utc(world: World) -> None:
     done = world.explain(world.ids["first"])
     assert done.returncode == 0, done.stderr
@@ -179,8 +193,8 @@ def test_an_unknown_id_is_an_error_that_says_what_was_searched(world: World) -> 
 
 
 def test_metrics_count_what_happened(world: World) -> None:
-    assert [world.sums[name] for name in ("Invocations", "Errors", "Throttles")] == [11, 5, 1]
-    assert world.sums["AsyncEventsReceived"] == world.sums["AsyncEventsDropped"] == 1
+    assert [world.sums[name] for name in ("Invocations", "Errors", "Throttles")] == [12, 6, 1]
+    assert (world.sums["AsyncEventsReceived"], world.sums["AsyncEventsDropped"]) == (2, 1)
 
 
 def test_after_a_restart_the_same_is_told(world: World) -> None:

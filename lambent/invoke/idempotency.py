@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from lambent.clock import Clock
+from lambent.clock import Clock, Timer
 from lambent.errors import AwsError, LambentError
 from lambent.invoke.keys import TAG, Asked, Given, Term, compare, term_in
 from lambent.model import Event, Outcome, Version
@@ -48,6 +48,7 @@ class Idempotency:
         self._tell = tell
         self._running: dict[Scope, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: Timer | None = None
         self.repeated = 0  # runs that were begun again, since the server had ended in the middle of them
 
     def term(self, version: Version) -> Term | None:
@@ -95,10 +96,12 @@ class Idempotency:
 
     def start(self) -> None:
         """Let keys expire from now on."""
-        self._clock.call_later(SWEEP_EVERY_S, self._sweep_again, background=True)
+        self._timer = self._clock.call_later(SWEEP_EVERY_S, self._sweep_again, background=True)
 
     async def close(self, patience_s: float) -> None:
         """Let what runs, perhaps for nobody any more, come to its answer."""
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = [run.task for run in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=patience_s)
@@ -173,9 +176,9 @@ class Idempotency:
             )  # fmt: skip
 
     def _sweep_again(self) -> None:
-        if not self._answers.expired(self._clock.epoch()):
-            self.start()  # a clock that is moved by hand comes by here a thousand times in one day
-            return
+        self.start()
+        if not self._any_expired():
+            return  # a clock that is moved by hand comes by here a thousand times in one day
         hold = self._clock.working()
         hold.__enter__()
         task = asyncio.get_running_loop().create_task(self._sweep())
@@ -183,9 +186,15 @@ class Idempotency:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: hold.__exit__(None, None, None))
 
+    def _any_expired(self) -> bool:
+        try:
+            return self._answers.expired(self._clock.epoch())
+        except LambentError as error:
+            log.error("idempotency keys cannot be looked through: %s", error.message)
+            return False
+
     async def _sweep(self) -> None:
         try:
             await self._answers.expire(self._clock.epoch())
         except LambentError as error:
             log.error("idempotency keys cannot expire: %s", error.message)
-        self.start()

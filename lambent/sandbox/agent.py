@@ -15,6 +15,7 @@ import os
 import selectors
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -44,7 +45,7 @@ class Agent:
 
     def __init__(
         self, listener: socket.socket, nursery: Nursery, hello: protocol.Hello, selector: selectors.BaseSelector,
-        sealing: Sealing,
+        sealing: Sealing, lifeline: int | None = None,
     ):  # fmt: skip
         self.listener = listener
         self.nursery = nursery
@@ -53,6 +54,8 @@ class Agent:
         self.selector = selector
         self.clients: set[socket.socket] = set()
         self.seen_client = False
+        self.lifeline = lifeline  # readable when whoever started this agent has ended
+        self.orphaned = False
 
     def watch(self, sock: socket.socket, callback: Callable[[], None]) -> None:
         self.selector.register(sock, selectors.EVENT_READ, callback)
@@ -60,14 +63,21 @@ class Agent:
     def serve(self) -> None:
         """Until the last front end goes away: without one, nobody would ever stop a sandbox."""
         self.watch(self.listener, self.accept)
+        if self.lifeline is not None:
+            self.selector.register(self.lifeline, selectors.EVENT_READ, self.parent_gone)
         began = time.monotonic()
-        while self.clients or not self.seen_client:
+        while self.clients or not (self.seen_client or self.orphaned):
             for key, _ in self.selector.select(self.nursery.next_timeout() if self.clients else 1.0):
                 if self.selector.get_map().get(key.fd) is key:  # or an earlier one of this round has closed it
                     key.data()
             self.nursery.tend()
             if not self.seen_client and time.monotonic() - began > LONELY_S:
                 return
+
+    def parent_gone(self) -> None:
+        """A front end that is killed before it has connected is not waited for."""
+        self.selector.unregister(self.lifeline)
+        self.orphaned = True
 
     def accept(self) -> None:
         try:
@@ -162,8 +172,9 @@ def favor_dynamic_moves(tmp: Path) -> None:
 
 
 def run(
-    path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, owner: int, plan: NetworkPlan | None = None
-) -> None:
+    path: str, instance: str, wanted: str, *, fallback: bool, tmp: Path, owner: int, plan: NetworkPlan | None = None,
+    lifeline: int | None = None,
+) -> None:  # fmt: skip
     level = isolation.choose(wanted)
     tmp.mkdir(parents=True, exist_ok=True)
     alone = hold(tmp)
@@ -189,7 +200,7 @@ def run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
     try:
-        Agent(listener, nursery, hello, selector, Sealing(vault, nursery.obey)).serve()
+        Agent(listener, nursery, hello, selector, Sealing(vault, nursery.obey), lifeline).serve()
     finally:
         nursery.close()
         cgroups.sweep(groups)
@@ -220,10 +231,14 @@ def main(argv: list[str] | None = None) -> int:
     path, instance, wanted, fallback, tmp, owner, told = arguments
     plan = msgspec.json.decode(told, type=NetworkPlan)
     allow_many_descriptors()
+    lifeline = take_lifeline()
 
     def work() -> int:
         try:
-            run(path, instance, wanted, fallback=fallback == "1", tmp=Path(tmp), owner=int(owner), plan=plan)
+            run(
+                path, instance, wanted, fallback=fallback == "1", tmp=Path(tmp), owner=int(owner), plan=plan,
+                lifeline=lifeline,
+            )  # fmt: skip
         except LambentError as error:
             log.error("%s", error)
             return 1
@@ -232,6 +247,21 @@ def main(argv: list[str] | None = None) -> int:
         return 0
 
     return supervise(work)
+
+
+def take_lifeline() -> int | None:
+    """The pipe that the front end has put in the place of standard input and never writes to; None if there is none.
+
+    Nothing that is started from here on shall have it.
+    """
+    try:
+        lifeline = os.dup(0) if stat.S_ISFIFO(os.fstat(0).st_mode) else None
+    except OSError:
+        lifeline = None
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return lifeline
 
 
 def supervise(work: Callable[[], int]) -> int:

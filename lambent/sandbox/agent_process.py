@@ -63,7 +63,8 @@ class AgentProcess:
                 fallback, str(self.run_dir / "agent"), str(FRONT_END_UID if os.geteuid() == 0 else os.geteuid()),
                 msgspec.json.encode(network_plan(self.settings)).decode(),
             ],
-            stdin=subprocess.DEVNULL, start_new_session=True,
+            stdin=subprocess.PIPE,  # nothing is ever written: its end tells the agent that this process is gone
+            start_new_session=True,
             env=os.environ | {"LAMBENT_DATA": str(self.run_dir.parent)},  # where the finder looks for added runtimes
         )  # fmt: skip
 
@@ -81,6 +82,8 @@ class AgentProcess:
         process, self._process = self._process, None
         if process is None:
             return
+        if process.stdin is not None:
+            process.stdin.close()
         deadline = asyncio.get_running_loop().time() + patience_s
         while process.poll() is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event for it
             await asyncio.sleep(0.005)

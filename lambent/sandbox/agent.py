@@ -19,6 +19,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -45,7 +46,7 @@ class Agent:
 
     def __init__(
         self, listener: socket.socket, nursery: Nursery, hello: protocol.Hello, selector: selectors.BaseSelector,
-        sealing: Sealing, lifeline: int | None = None,
+        sealing: Sealing, *, lifeline: int | None = None,
     ):  # fmt: skip
         self.listener = listener
         self.nursery = nursery
@@ -64,7 +65,7 @@ class Agent:
         """Until the last front end goes away: without one, nobody would ever stop a sandbox."""
         self.watch(self.listener, self.accept)
         if self.lifeline is not None:
-            self.selector.register(self.lifeline, selectors.EVENT_READ, self.parent_gone)
+            self.selector.register(self.lifeline, selectors.EVENT_READ, partial(self.parent_gone, self.lifeline))
         began = time.monotonic()
         while self.clients or not (self.seen_client or self.orphaned):
             for key, _ in self.selector.select(self.nursery.next_timeout() if self.clients else 1.0):
@@ -74,9 +75,9 @@ class Agent:
             if not self.seen_client and time.monotonic() - began > LONELY_S:
                 return
 
-    def parent_gone(self) -> None:
+    def parent_gone(self, lifeline: int) -> None:
         """A front end that is killed before it has connected is not waited for."""
-        self.selector.unregister(self.lifeline)
+        self.selector.unregister(lifeline)
         self.orphaned = True
 
     def accept(self) -> None:
@@ -200,7 +201,7 @@ def run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first
     try:
-        Agent(listener, nursery, hello, selector, Sealing(vault, nursery.obey), lifeline).serve()
+        Agent(listener, nursery, hello, selector, Sealing(vault, nursery.obey), lifeline=lifeline).serve()
     finally:
         nursery.close()
         cgroups.sweep(groups)

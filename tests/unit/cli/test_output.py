@@ -79,6 +79,20 @@ def test_the_status_tells_isolation_runtimes_and_warnings() -> None:
     assert "warning: no favordynmods" in shown_text
 
 
+def test_the_status_tells_who_has_claimed_concurrency_and_how_far_it_is() -> None:
+    how = {"allocated": 2, "available": 0, "status": "FAILED", "reason": "FUNCTION_ERROR_INIT_FAILURE"}
+    rows = [
+        {"name": "hello", "running": 3, "reserved": 20, "provisioned": {"live": how}},
+        {"name": "other", "running": 1, "reserved": None, "provisioned": {}},
+    ]
+    lines = describe_status(STATUS | {"concurrency": rows}).splitlines()[-3:-1]
+    assert lines[0].split(maxsplit=1) == [
+        "concurrency", "hello 3 running of 20 reserved, live: 0 provisioned, FAILED (FUNCTION_ERROR_INIT_FAILURE)",
+    ]  # fmt: skip
+    assert lines[1].strip() == "other 1 running"
+    assert "concurrency" not in describe_status(STATUS | {"concurrency": []})
+
+
 def test_a_virtual_clock_is_part_of_the_status_and_a_real_one_goes_without_saying() -> None:
     virtual = {"clock": {"kind": "virtual", "now": 5.0, "iso": "1970-01-01T00:00:05.000Z"}}
     assert "VIRTUAL: time stands still at 1970-01-01T00:00:05.000Z" in describe_status(STATUS | virtual)

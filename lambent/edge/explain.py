@@ -86,8 +86,8 @@ class ExplainDoor:
         return (
             f"Nothing is known of the request id {request_id!r}. Searched: the records of invocations "
             f"({_reach(self.records.since())}), the journal ({_reach(self.journal.since())}), and the events that "
-            "wait, are on their way to a destination, are kept, or are in the outbox. A call that was refused before "
-            "it came to a function (404, 400, 413) leaves no record."
+            "wait, are on their way to a destination, are kept, or are in the outbox. A synchronous call leaves its "
+            "record when it has ended, and none if it was refused before it came to a function (404, 400, 413)."
         )
 
 
@@ -138,7 +138,7 @@ def _arn(of: Kept | Letter | Sent) -> str:
 
 
 def _reach(since: float | None) -> str:
-    return f"which reach back to {iso(since)}" if since is not None else "of which there are none yet"
+    return f"back to {iso(since)}" if since is not None else "empty so far"
 
 
 def _document(told: Life) -> dict[str, Any]:

@@ -49,8 +49,9 @@ def life(
     """Join what is known. `accepted` is when it became an event (epoch seconds), if it is or was one."""
     left = list(entries)
     placed: list[_Placed] = []
-    asynchronous = [record for record in records if record.attempt]
-    since = accepted if accepted is not None else min((record.at for record in asynchronous), default=None)
+    # One that was replayed was accepted more than once: the journal tells of the later times.
+    times = [record.at for record in records if record.attempt] + ([] if accepted is None else [accepted])
+    since = min(times, default=None)
     if since is not None and not any(entry.kind == "accepted" for entry in left):
         placed.append(_placed(since, since, "accepted", sentences.accepted()))
     for record in sorted(records, key=_began):

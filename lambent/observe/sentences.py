@@ -44,6 +44,8 @@ def cold(record: Record) -> str:
 def ran(record: Record) -> str:
     """What one attempt did and cost."""
     who = f"attempt {record.attempt}" if record.attempt else "it"
+    version = record.arn.rpartition(":")[2]
+    who += f" (version {version})" if version != "$LATEST" else ""
     if not record.sandbox:
         return f"{who} found no sandbox: {record.error_type}"
     ending = _ENDINGS.get(record.outcome, "failed")

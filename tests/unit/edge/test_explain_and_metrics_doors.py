@@ -118,7 +118,7 @@ async def test_of_an_unknown_id_it_says_what_was_searched_and_how_far_back_that_
     house.journal.tell(62.0, "r2", "accepted")
     with pytest.raises(ResourceNotFound) as caught:
         await house.explain("nobody")
-    for words in ("'nobody'", "there are none yet", "reach back to 1970-01-01T00:01:02.000Z", "outbox"):
+    for words in ("'nobody'", "invocations (empty so far)", "journal (back to 1970-01-01T00:01:02.000Z", "outbox"):
         assert words in caught.value.message
 
 

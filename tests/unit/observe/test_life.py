@@ -126,6 +126,18 @@ def test_an_event_that_nobody_has_tried_yet_was_accepted_all_the_same():
     assert (texts(told), told.function, told.now) == (["accepted as an event, and on disk"], ARN, ["in the queue"])
 
 
+def test_one_that_was_replayed_was_accepted_when_it_first_came():
+    told = life("r1", [attempt(1, 100.0, at=99.0)], [Entry(500.0, "r1", "replayed")], accepted=500.0)
+    assert [(chapter.at, chapter.kind) for chapter in told.chapters] == [
+        (99.0, "accepted"), (100.0005, "ran"), (500.0, "replayed"),
+    ]  # fmt: skip
+
+
+def test_an_attempt_names_the_published_version_that_it_ran():
+    told = life("r1", [attempt(1, 100.0, arn=ARN.replace("$LATEST", "7"))], [])
+    assert texts(told)[1].startswith("attempt 1 (version 7) ran")
+
+
 def test_a_kind_that_nobody_has_thought_of_is_told_in_its_own_words():
     assert sentences.of(Entry(1.0, "r1", "moved", {"from": "a", "to": "b"})) == "moved: from: a, to: b"
     assert sentences.of(Entry(1.0, "r1", "moved")) == "moved"

@@ -76,8 +76,8 @@ class CodeKeeper:
     async def _release(self, digests: set[str], after_s: float) -> None:
         """A virtual clock may be far ahead of a call, whose own time is real: that is waited for."""
         await self._sleep(after_s)
-        while self._read(digests):
-            await asyncio.sleep(LOOK_EVERY_S)  # noqa: ASYNC110 - nobody tells of the end of a call that matters to none
+        while self._read(digests):  # noqa: ASYNC110 - nobody tells of the end of a call that matters to nobody else
+            await asyncio.sleep(LOOK_EVERY_S)
         with self._working():
             self._doubtful |= digests
             await self._remove_garbage()

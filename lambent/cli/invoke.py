@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     event.add_argument("--event", metavar="FILE", help="file that holds the event; - is standard input")
     event.add_argument("--payload", metavar="JSON", help="the event itself (default: {})")
     parser.add_argument("--qualifier", help="version or alias")
+    parser.add_argument("--idempotency-key", metavar="KEY", help="run once for KEY, if the function is tagged for that")
     parser.add_argument("--quiet", action="store_true", help="do not show the end of the log")
     add_endpoint(parser)
     add_region(parser)
@@ -36,10 +37,15 @@ def run(args: argparse.Namespace) -> int:
     if args.qualifier:
         path += f"?Qualifier={quote(args.qualifier, safe='')}"
     headers = {"Content-Type": "application/json", "X-Amz-Log-Type": "Tail"}
+    if args.idempotency_key:
+        headers["Idempotency-Key"] = args.idempotency_key
     response = endpoint_of(args).send("POST", path, headers, event_of(args))
     body = response.read()
     if response.status >= 300:
         raise CommandFailed(refusal(response, body))
+    if response.getheader("Idempotency-Replayed") and not args.quiet:
+        said = f"the answer of request {response.getheader('x-amzn-RequestId')}; it did not run again"
+        print(paint(said, "dim", sys.stderr), file=sys.stderr)
     return _show(args.quiet, body, response.getheader("X-Amz-Function-Error"), response.getheader("X-Amz-Log-Result"))
 
 

@@ -36,6 +36,7 @@ def describe(found: dict[str, Any]) -> str:
             ("network", isolation.get("network") or "own loopback only"),
             ("runtimes", " ".join(runtimes) or "none found"),
             ("functions", str(found.get("functions", 0))),
+            *_keys(found.get("idempotency") or {}),
             ("sandboxes", ", ".join(f"{_total(sandboxes.get(kind, 0))} {kind}" for kind in ("busy", "idle", "husks"))),
             *(("concurrency" if first else "", _claims(each)) for first, each in _marked(found.get("concurrency"))),
         ]
@@ -65,6 +66,14 @@ def _clock(clock: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     stands = f"VIRTUAL: time stands still at {clock.get('iso', '?')} until `lambent clock` moves it"
     return [("clock", paint(stands, "yellow"))]
+
+
+def _keys(keys: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nothing where nobody uses idempotency keys."""
+    if not any(keys.values()):
+        return []
+    repeated = f", {keys['repeated']} begun again after a crash" if keys.get("repeated") else ""
+    return [("keys", f"{keys.get('running', 0)} running, {keys.get('bytes', 0) / 1e6:.1f} MB of answers{repeated}")]
 
 
 def _total(count: Any) -> int:

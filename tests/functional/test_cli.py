@@ -37,7 +37,8 @@ class Fake(BaseHTTPRequestHandler):
         if "/broken/" in self.path:
             self._answer(200, b'{"errorMessage": "no"}', {**log, "X-Amz-Function-Error": "Unhandled"})
         elif "hello/" in self.path:
-            self._answer(200, b'{"hello": "Ada"}', log)
+            known = {"Idempotency-Replayed": "true", "x-amzn-RequestId": "earlier"}
+            self._answer(200, b'{"hello": "Ada"}', log | (known if "Idempotency-Key" in self.headers else {}))
         else:
             error = {"x-amzn-ErrorType": "ResourceNotFoundException"}
             self._answer(404, b'{"Type": "User", "Message": "Function not found: missing"}', error)
@@ -86,6 +87,16 @@ def test_invoke_can_be_quiet(seen: list[Any], capfd: pytest.CaptureFixture[str])
     assert main(["invoke", "hello", "--quiet"]) == 0
     assert capfd.readouterr().err == ""
     assert seen[0][3] == b"{}"
+
+
+def test_invoke_sends_an_idempotency_key_and_tells_whose_answer_came(
+    seen: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["invoke", "hello", "--idempotency-key", "order-1"]) == 0
+    assert seen[0][2]["idempotency-key"] == "order-1"
+    assert "the answer of request earlier; it did not run again" in capfd.readouterr().err
+    assert main(["invoke", "hello"]) == 0
+    assert "idempotency-key" not in seen[1][2]
 
 
 def test_invoke_reads_the_event_from_a_file(seen: list[Any], tmp_path: Path) -> None:

@@ -93,6 +93,13 @@ def test_the_status_tells_who_has_claimed_concurrency_and_how_far_it_is() -> Non
     assert "concurrency" not in describe_status(STATUS | {"concurrency": []})
 
 
+def test_idempotency_keys_are_told_of_where_they_are_used() -> None:
+    keys = {"running": 1, "bytes": 2_500_000, "repeated": 3}
+    shown_text = describe_status(STATUS | {"idempotency": keys})
+    assert "1 running, 2.5 MB of answers, 3 begun again after a crash" in shown_text
+    assert "keys" not in describe_status(STATUS | {"idempotency": dict.fromkeys(keys, 0)})
+
+
 def test_a_virtual_clock_is_part_of_the_status_and_a_real_one_goes_without_saying() -> None:
     virtual = {"clock": {"kind": "virtual", "now": 5.0, "iso": "1970-01-01T00:00:05.000Z"}}
     assert "VIRTUAL: time stands still at 1970-01-01T00:00:05.000Z" in describe_status(STATUS | virtual)

@@ -18,7 +18,8 @@ class Throttle(TooManyRequests):
     """`Rate Exceeded.` with Type User, a Reason and Retry-After (whole seconds)."""
 
     def __init__(self, reason: str, quota: Quota, wait_s: float = 1.0, *, scaling: bool = False) -> None:
-        super().__init__("Rate Exceeded.", Reason=reason, Type="User", retryAfterSeconds=str(max(1, math.ceil(wait_s))))
+        after = "1" if wait_s <= 1 else str(math.ceil(wait_s))
+        super().__init__("Rate Exceeded.", Reason=reason, Type="User", retryAfterSeconds=after)
         self._quota = quota
         self._scaling = scaling
 

@@ -40,7 +40,7 @@ class FakeInvoker:
 
     def __init__(self, seed: int) -> None:
         self.admission = types.SimpleNamespace(
-            reserved=lambda *_: CAP, room=lambda version: CAP - self.running[version.name]
+            reserved=lambda *_: CAP, room=lambda version, *_: CAP - self.running[version.name]
         )  # fmt: skip
         self.running: Counter[str] = Counter()
         self._random = random.Random(seed)

@@ -1,4 +1,4 @@
-"""A disk without space: events are refused with a 5xx, those accepted are not lost, and all goes on when space is back."""
+"""A disk without space: events are refused with a 5xx, those accepted are not lost, and all goes on with space."""
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -28,7 +28,7 @@ class Stage:
         self.room = 7
         self.ran: list[Invocation] = []
         self.config = InvokeConfig()
-        self.admission = types.SimpleNamespace(reserved=lambda *_: self.reserved, room=lambda version: self.room)
+        self.admission = types.SimpleNamespace(reserved=lambda *_: self.reserved, room=lambda *_: self.room)
         self.attempts = Attempts(
             self, self, self, FixedClock(NOW), Loops(lambda *_: False, lambda _: None)  # type: ignore[arg-type]
         )  # fmt: skip

@@ -34,7 +34,7 @@ class FakeTarget:
         self.open = asyncio.Event()
         self.open.set()
 
-    async def deliver(self, letter: Letter) -> None:
+    async def deliver(self, letter: Letter) -> bool:
         self.asked += 1
         await self.open.wait()
         if self.refusal is not None:
@@ -42,6 +42,7 @@ class FakeTarget:
         if letter.request_id in self.never:
             raise Undeliverable
         self.taken.append(letter.request_id)
+        return False
 
 
 class Stage:

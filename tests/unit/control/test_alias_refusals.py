@@ -2,7 +2,7 @@
 
 import pytest
 from alias_samples import CONFLICT, INVALID, NOT_FOUND, VALIDATION, listed, make, publish_three, weights
-from control_client import ACCOUNT, REGION, RefusedError, function_arn
+from control_client import ACCOUNT, REGION, ROLE, RefusedError, function_arn
 
 from lambent.store.concurrency import ProvisionedConfig
 from lambent.store.functions import LATEST
@@ -169,14 +169,15 @@ async def test_a_version_that_has_a_weight_cannot_become_the_main_one_too(functi
 
 
 async def test_versions_with_other_dead_letter_queues_cannot_share_an_alias(function):
-    """Stored as UpdateFunctionConfiguration would; the judgement reads nothing but the stored configuration."""
-    store = function.control.functions
-    two = store.get_version(ACCOUNT, REGION, "hello", "2")
-    two.config["DeadLetterConfig"] = {"TargetArn": "arn:aws:sqs:eu-west-1:111111111111:dead"}
-    await store.store_config(two)
-    with pytest.raises(RefusedError, match="associated with the same dead letter queue") as caught:
-        await make(function, RoutingConfig=weights(v2=0.5))
-    assert (caught.value.status, caught.value.code) == (400, INVALID)
+    for queue in ["dead", "deader"]:
+        change = {"Role": ROLE, "DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"}}
+        await function("UpdateFunctionConfiguration", FunctionName="hello", **change)
+        await function.control.settled()
+        await function("PublishVersion", FunctionName="hello")
+    for one, other in [("1", "4"), ("4", "5")]:
+        with pytest.raises(RefusedError, match="associated with the same dead letter queue") as caught:
+            await make(function, version=one, RoutingConfig=weights(**{f"v{other}": 0.5}))
+        assert (caught.value.status, caught.value.code) == (400, INVALID)
 
 
 # -- provisioned concurrency

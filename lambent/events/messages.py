@@ -1,6 +1,6 @@
 """A letter as the calls of AWS's APIs that deliver it: SendMessage, Publish, PutEvents and PutObject. Pure functions.
 
-Source: lambda-semantics.md §4, AWS's recorded messages; limits of SQS, SNS and EventBridge: their quota pages, 2026.
+Source: lambda-semantics.md §4, AWS's recorded messages; the limits are those of botocore's service models.
 """
 
 import uuid

@@ -31,11 +31,15 @@ Count = Callable[[str, tuple[str, str, str], float, str], None]  # the metrics'
 
 
 class Tried(NamedTuple):
-    """What became of one try: delivered (""), or why not, and whether another would be in vain."""
+    """What became of one try: delivered (""), or why not, and whether another would be in vain.
+
+    `gone`: the letter is no longer on disk.
+    """
 
     letter: Letter
     trouble: str
     final: bool = False
+    gone: bool = False
 
 
 def pause_s(tries: int) -> float:
@@ -145,7 +149,7 @@ class Postman:
         try:
             target = self._targets.of(letter.target)
             async with asyncio.timeout(PATIENCE_S):
-                await target.deliver(letter)
+                gone = await target.deliver(letter)
         except Undeliverable as error:
             return Tried(letter, error.message, final=True)
         except LambentError as error:
@@ -155,7 +159,7 @@ class Postman:
         except Exception as error:
             log.exception("a letter to %s could not be delivered", letter.target)
             return Tried(letter, f"{type(error).__name__}: {error}")
-        return Tried(letter, "")
+        return Tried(letter, "", gone=gone)
 
     async def _conclude(self, target: str, page: list[Tried]) -> None:
         """Write down what became of a page, then tell it. One more failure in a row makes the pause longer."""
@@ -164,7 +168,9 @@ class Postman:
         again = [letter for tried in failed if (letter := later(tried, now)) is not None]
         waiting = {letter.id for letter in again}
         given_up = [(tried.letter, f"{target}: {tried.trouble}") for tried in failed if tried.letter.id not in waiting]
-        await self._write([tried.letter for tried in page if not tried.trouble], again, given_up)
+        delivered = [tried.letter for tried in page if not (tried.trouble or tried.gone)]
+        if delivered or failed:
+            await self._write(delivered, again, given_up)
         failures = self._pauses.get(target, (0.0, 0))[1] + 1 if any(not tried.final for tried in failed) else 0
         self._pauses[target] = (now + pause_s(failures) if failures else 0.0, failures)
         for tried in page:

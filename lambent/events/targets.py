@@ -14,10 +14,11 @@ from lambent.store.outbox import OutboxStore
 
 
 class Target(Protocol):
-    """Takes letters; one that it has already may come again, since delivering and noting that are two steps."""
+    """Takes letters. Where delivering and noting that are two steps, one that it has already may come again."""
 
-    async def deliver(self, letter: Letter) -> None:
-        """Returns when the target has it for good. Raises Undeliverable if it never will, other errors: not now."""
+    async def deliver(self, letter: Letter) -> bool:
+        """Returns when the target has it for good: True if the letter went in the same step, so that it cannot come
+        again. Raises Undeliverable if the target will never take it, and other errors if it does not now."""
         ...
 
 
@@ -54,7 +55,7 @@ class LambdaTarget:
         self._clock = clock
         self._stopped = stopped
 
-    async def deliver(self, letter: Letter) -> None:
+    async def deliver(self, letter: Letter) -> bool:
         event = self._event(letter)
         if len(event.payload) > ASYNC_LIMIT:
             size = len(event.payload)
@@ -62,6 +63,7 @@ class LambdaTarget:
         if self._stopped(event):
             raise Undeliverable(f"{letter.target} has run too often for this event: Lambda stops recursive invocations")
         await self._intake.accept(event, (("letter_end", {"id": letter.id}),))
+        return True
 
     def _event(self, letter: Letter) -> Event:
         parts = letter.target.split(":")
@@ -85,5 +87,6 @@ class Outbox:
         self._store = store
         self._clock = clock
 
-    async def deliver(self, letter: Letter) -> None:
+    async def deliver(self, letter: Letter) -> bool:
         await self._store.add(letter, message_for(letter), self._clock.epoch())
+        return True

@@ -43,13 +43,20 @@ class OutboxStore:
         self._db = db
 
     async def add(self, letter: Letter, message: Message, now: float) -> None:
+        """Store it in the place of the letter."""
         parameters = msgspec.json.encode(message.parameters).decode()
-        await self._db.write(
-            "outbox_add", request_id=letter.request_id, account=letter.account, region=letter.region,
-            name=letter.name, qualifier=letter.qualifier, kind=letter.kind, success=int(letter.success),
-            target=letter.target, operation=message.operation, body=message.body, parameters=parameters,
-            delivered=now, size=len(message.body) + len(parameters) + OVERHEAD,
-        )  # fmt: skip
+        columns = {name: getattr(letter, name) for name in ("request_id", "account", "region", "name", "qualifier")}
+        columns |= {
+            "kind": letter.kind, "success": int(letter.success), "target": letter.target, "delivered": now,
+            "operation": message.operation, "body": message.body, "parameters": parameters,
+            "size": len(message.body) + len(parameters) + OVERHEAD,
+        }  # fmt: skip
+
+        def add(tx: Transaction) -> None:
+            tx.write("outbox_add", **columns)
+            tx.write("letter_end", id=letter.id)
+
+        await self._db.transaction(add)
 
     def listed(self, which: Which, limit: int) -> list[dict[str, Any]]:
         """Without bodies and parameters, oldest first."""

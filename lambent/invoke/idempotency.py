@@ -21,7 +21,7 @@ from lambent.store.queue import Rows
 
 log = logging.getLogger("lambent")
 
-SWEEP_EVERY_S = 60.0
+SWEEP_EVERY_S = 3_600.0  # for the disk only: an expired key is none at once; rare for who moves the clock far
 
 Tell = Callable[[str, Asked, StoredAnswer], None]  # what happened: answered-from-key | interrupted
 Store = Callable[[Event, Rows], Awaitable[None]]  # an event, and what is to be stored with it

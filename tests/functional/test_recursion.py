@@ -106,6 +106,24 @@ def test_a_loop_over_two_functions_is_stopped_when_the_first_of_them_has_run_16_
     assert (dropped(server, one), dropped(server, two)) == (1, 0)
 
 
+def test_functions_that_are_each_others_destinations_are_stopped_too(server: Server, deploy: Deploy) -> None:
+    source = """
+        import os
+        def handler(event, context):
+            print("run", os.environ["_X_AMZN_TRACE_ID"])
+    """
+    one, two = deploy(source), deploy(source)
+    for function, other in ((one, two), (two, one)):
+        server.client.put_function_event_invoke_config(
+            FunctionName=function.name, DestinationConfig={"OnSuccess": {"Destination": arn(other.name)}}
+        )
+    server.client.invoke(FunctionName=one.name, InvocationType="Event")
+    wait_until(lambda: dropped(server, one.name))
+    wait_until(lambda: len(runs(one)) >= 16 and len(runs(two)) >= 16)
+    assert (len(runs(one)), len(runs(two))) == (16, 16)
+    assert (dropped(server, one.name), dropped(server, two.name)) == (1, 0)
+
+
 def test_a_function_that_may_recurse_goes_on(server: Server, deploy: Deploy) -> None:
     name = deploy(LOOP).name
     event = {"next": [name], "kind": "RequestResponse", "more": 1}

@@ -82,7 +82,8 @@ def _of_record(record: Record, left: list[Entry]) -> Iterable[_Placed]:
     if trouble is not None and not record.sandbox:
         yield _placed(began, trouble.at, trouble.kind, sentences.of(trouble), trouble.facts)
     else:
-        yield _placed(began, began + record.wait_ms / 1000, "ran", sentences.ran(record), {"attempt": record.attempt})
+        at = entry.at if entry else began  # waiting is real, the clock may be another
+        yield _placed(began, at, "ran", sentences.ran(record), {"attempt": record.attempt})
 
 
 def _tells_of(entry: Entry, record: Record) -> bool:

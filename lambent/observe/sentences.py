@@ -9,6 +9,7 @@ from lambent.observe.report import iso
 Facts = dict[str, Fact]
 Fits = Callable[[Entry], bool]
 
+WAIT_WORTH_TELLING_MS = 1.0
 _ENDINGS = {"success": "succeeded", "timeout": "timed out"}
 
 
@@ -50,9 +51,10 @@ def ran(record: Record) -> str:
         return f"{who} found no sandbox: {record.error_type}"
     ending = _ENDINGS.get(record.outcome, "failed")
     named = f" with {record.error_type}" if record.error_type and record.outcome != "success" else ""
+    after = f", begun after {record.wait_ms:.1f} ms" if record.wait_ms >= WAIT_WORTH_TELLING_MS else ""
     return (
         f"{who} ran for {record.duration_ms:.2f} ms and {ending}{named}: billed {record.billed_ms} ms, "
-        f"{record.memory_peak_mb} of {record.memory_mb} MB used, in sandbox {record.sandbox}"
+        f"{record.memory_peak_mb} of {record.memory_mb} MB used, in sandbox {record.sandbox}{after}"
     )
 
 

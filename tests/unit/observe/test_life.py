@@ -47,6 +47,7 @@ def test_a_wait_is_told_before_what_it_led_to():
     waited = Entry(100.4, "r1", "waited", {"ms": 400.0, "why": "running calls had all 2 places", "attempt": 0})
     told = life("r1", [record(wait_ms=400.0, cold=True, reason="it was evicted")], [waited])
     assert [chapter.kind for chapter in told.chapters] == ["received", "waited", "cold", "ran"]
+    assert texts(told)[3].endswith("in sandbox s1, begun after 400.0 ms")
     assert texts(told)[1] == "waited 400.0 ms for a sandbox, because running calls had all 2 places"
 
 
@@ -129,7 +130,7 @@ def test_an_event_that_nobody_has_tried_yet_was_accepted_all_the_same():
 def test_one_that_was_replayed_was_accepted_when_it_first_came():
     told = life("r1", [attempt(1, 100.0, at=99.0)], [Entry(500.0, "r1", "replayed")], accepted=500.0)
     assert [(chapter.at, chapter.kind) for chapter in told.chapters] == [
-        (99.0, "accepted"), (100.0005, "ran"), (500.0, "replayed"),
+        (99.0, "accepted"), (100.0, "ran"), (500.0, "replayed"),
     ]  # fmt: skip
 
 

@@ -32,6 +32,15 @@ async def test_tagging_while_a_function_is_made_does_not_keep_it_pending(client,
     assert (await client("GetFunctionConfiguration", FunctionName="hello"))["State"] == "Active"
 
 
+async def test_the_tag_for_idempotency_keys_must_be_a_span(client):
+    with pytest.raises(RefusedError, match="from 1s to 30d, like 90s, 30m, 1h or 7d; found 'yes'"):
+        await client("CreateFunction", **creation(Tags={"lambent:idempotency": "yes"}))
+    await client.create(Tags={"lambent:idempotency": "1h"})
+    with pytest.raises(RefusedError, match="found '31d'"):
+        await client("TagResource", Resource=function_arn(), Tags={"lambent:idempotency": "31d"})
+    assert (await client("ListTags", Resource=function_arn()))["Tags"] == {"lambent:idempotency": "1h"}
+
+
 async def test_fifty_tags_are_the_most(client):
     await client.create(Tags={f"tag{number}": "" for number in range(50)})
     await client("TagResource", Resource=function_arn(), Tags={"tag7": "changed"})

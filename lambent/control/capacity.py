@@ -17,7 +17,7 @@ class Capacity(Protocol):
         ...
 
     def changed(self, account: str, region: str, name: str) -> None:
-        """Forget what is known of a function: it was changed or deleted. Old sandboxes finish their call and go.
+        """Forget what is known of a function and its limits: it was changed or deleted. Old sandboxes finish and go.
 
         Not called when a deployment ends: versions that are not Active must not be remembered in the first place.
         """

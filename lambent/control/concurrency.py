@@ -35,8 +35,9 @@ async def get_function_concurrency(control: Control, call: Call) -> Document:
 async def delete_function_concurrency(control: Control, call: Call) -> Document:
     """Nothing reserved counts as deleted, but the function has to be there."""
     ref = lookup.unqualified(call)
-    lookup.latest(control, ref)
-    await control.concurrency.unreserve(ref.account, ref.region, ref.name)
+    async with control.turn(ref.account, ref.region, ref.name):
+        lookup.latest(control, ref)
+        await control.concurrency.unreserve(ref.account, ref.region, ref.name)
     control.capacity.limits_changed(ref.account, ref.region, ref.name)
     return {}
 

@@ -86,7 +86,7 @@ def _check_target(control: Control, ref: FunctionRef, arn: str) -> None:
         bus = resource.removeprefix("event-bus/")
         fits = _is_here(ref, parts) and bus not in ("", resource) and not resource.startswith(_PARTNERS)
     elif service == "lambda":
-        fits = _is_here(ref, parts) and _exists(control, ref, arn)
+        fits = _is_here(ref, parts) and resource.startswith("function:") and _exists(control, ref, arn)
     else:
         fits = _is_here(ref, parts) and _names_one(arn.split(":")) and not resource.endswith(".fifo")
     if not fits:

@@ -19,6 +19,7 @@ from lambent.wire.parse import Call
 PAGE = 50
 
 _UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+_NO_QUALIFIED = "The function resource provided must be an alias or a published version."
 
 
 async def put_provisioned_concurrency_config(control: Control, call: Call) -> Document:
@@ -50,7 +51,8 @@ async def provision(control: Control, ref: FunctionRef, requested: int) -> Provi
 
 
 async def get_provisioned_concurrency_config(control: Control, call: Call) -> Document:
-    ref = _existing(control, call)
+    ref = _qualified(call, _NO_QUALIFIED)
+    _versions(control, ref)
     for config in control.concurrency.provisioned(ref.account, ref.region, ref.name):
         if config.qualifier == ref.qualifier:
             return _shown(control, config)
@@ -77,8 +79,11 @@ async def list_provisioned_concurrency_configs(control: Control, call: Call) -> 
 
 async def delete_provisioned_concurrency_config(control: Control, call: Call) -> Document:
     """Nothing provisioned counts as deleted, as on AWS, but the version or alias has to be there."""
-    ref = _existing(control, call)
-    if await control.concurrency.withdraw(ref.account, ref.region, ref.name, ref.qualifier or ""):
+    ref = _qualified(call, _NO_QUALIFIED)
+    async with control.turn(ref.account, ref.region, ref.name):
+        _versions(control, ref)
+        had_any = await control.concurrency.withdraw(ref.account, ref.region, ref.name, ref.qualifier or "")
+    if had_any:
         control.capacity.limits_changed(ref.account, ref.region, ref.name)
     return {}
 
@@ -87,13 +92,6 @@ def _qualified(call: Call, refusal: str) -> FunctionRef:
     ref = lookup.named(call)
     if ref.qualifier == LATEST:
         raise InvalidParameterValue(refusal)
-    return ref
-
-
-def _existing(control: Control, call: Call) -> FunctionRef:
-    """The version or alias that a request names, which is there."""
-    ref = _qualified(call, "The function resource provided must be an alias or a published version.")
-    _versions(control, ref)
     return ref
 
 

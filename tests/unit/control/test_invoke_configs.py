@@ -217,6 +217,14 @@ async def test_what_may_not_be_a_destination_is_refused(client, hello, asked, me
     assert await refusal(get(client)) == (404, "ResourceNotFoundException", none_of(function_arn(qualifier="$LATEST")))
 
 
+async def test_a_layer_is_not_taken_for_a_function_of_that_name(client, hello):
+    await client.create("layer", Publish=True)
+    await client("CreateAlias", FunctionName="layer", Name="tools", FunctionVersion="1")
+    layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:tools"
+    status, _, message = await refusal(put(client, DestinationConfig={"OnFailure": {"Destination": layer}}))
+    assert (status, message) == (400, f"The destination ARN {layer} is invalid.")
+
+
 async def test_what_is_no_arn_is_refused_by_the_model(client, hello):
     wrong = function_arn().replace(":lambda:", ":_-/!lambda:")
     status, code, message = await refusal(put(client, DestinationConfig={"OnFailure": {"Destination": wrong}}))

@@ -174,6 +174,7 @@ async def test_a_function_that_is_deleted_gives_back_what_it_reserved(client, ca
     await reserve(client, 100)
     await client("DeleteFunction", FunctionName="hello")
     assert await unreserved(client) == 1000
-    assert capacity.limits == [KEY] * 2
+    assert capacity.changes[-1] == KEY
+    assert capacity.limits == [KEY]  # or the engine would begin to count for a function that is gone
     await client.create()
     assert "ReservedConcurrentExecutions" not in await client("GetFunctionConcurrency", FunctionName="hello")

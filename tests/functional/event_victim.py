@@ -3,11 +3,13 @@
     python event_victim.py DIRECTORY          reads lines "SEED" or "drain"; forks a child for each, whose pid it prints
 
 A child takes events in and runs them until it is killed, or until nothing is left to do. It writes lines to stdout,
-each in one write: `accepted ID`, `ran ID`, `ended`. The fork saves the time of the imports, not the work: each child opens
-the database, and repairs what the one before left, as a server that starts does.
+each in one write: `interrupted COUNT` when it has started, `accepted ID`, `ran ID`, `after ID ID` (the end of one event
+made another, which ran), `ended`. The fork saves the time of the imports, not the work: each child opens the database,
+and repairs what the one before left, as a server that starts does.
 """
 
 import asyncio
+import json
 import os
 import random
 import sys
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from lambent.clock import RealClock
 from lambent.errors import ServiceException, TooManyRequests
+from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
 from lambent.invoke.recursion import Loops
 from lambent.model import Event, Invocation, InvokeConfig, Outcome, Version
@@ -26,7 +29,8 @@ from lambent.observe.metrics import Metrics
 
 DEAD_LETTERS = "arn:aws:sqs:us-east-1:000000000000:dead"
 DESTINATION = "arn:aws:sqs:us-east-1:000000000000:done"
-KINDS = ("plain", "destined", "dead", "kept")
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:plain"
+KINDS = ("plain", "destined", "chained", "dead", "kept")
 PRODUCERS = 8
 CAP = 5
 
@@ -52,12 +56,15 @@ class FakeInvoker:
         self.running[name] += 1
         try:
             say(f"ran {invocation.request_id} {self.running[name]}")
+            before = json.loads(invocation.payload).get("requestContext")
+            if before:
+                say(f"after {before['requestId']} {invocation.request_id}")
             await asyncio.sleep(self._random.random() * 0.01)
             if self._random.random() < 0.02:
                 raise ServiceException("the agent died")
         finally:
             self.running[name] -= 1
-        if name in ("plain", "destined"):
+        if name in ("plain", "destined", "chained"):
             return Outcome(payload=b'"done"')
         return Outcome(payload=b"{}", function_error="Unhandled", error_type="ValueError", status="error")
 
@@ -73,26 +80,33 @@ class FakeResolver:
 
 class FakeConfigs:
     def get(self, account: str, region: str, name: str, qualifier: str) -> InvokeConfig:
-        return InvokeConfig(max_retries=0, on_success=DESTINATION if name == "destined" else "")
+        return InvokeConfig(max_retries=0, on_success={"destined": DESTINATION, "chained": FUNCTION}.get(name, ""))
 
 
 async def work(directory: Path, seed: int | None) -> None:
     clock, here = RealClock(), directory / "data"
     here.mkdir(exist_ok=True)
     journal = Journal(here / "journal", 1 << 20)
+    loops, metrics = Loops(lambda *_: False, lambda _: None), Metrics(clock)
     engine = Engine(
         here / "queue", FakeInvoker(seed or 0), FakeResolver(), FakeConfigs(), clock=clock,  # type: ignore[arg-type]
-        loops=Loops(lambda *_: False, lambda _: None), journal=journal, metrics=Metrics(clock),
+        loops=loops, journal=journal, metrics=metrics,
+    )  # fmt: skip
+    delivery = Delivery(
+        engine, FakeResolver(), loops, clock=clock, journal=journal, metrics=metrics,  # type: ignore[arg-type]
+        keep_days=14, keep_bytes=1 << 30,
     )  # fmt: skip
     await engine.start()
+    delivery.start()
     say(f"interrupted {engine.counts()['interrupted']}")
     if seed is not None:
         await asyncio.gather(
             *(produce(engine, clock, random.Random(seed * 100 + number)) for number in range(PRODUCERS))
         )
-    while engine.counts()["waiting"] or engine.counts()["running"]:
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 - there is no event to wait for
+    while any(engine.counts()[kind] for kind in ("waiting", "running")) or delivery.letters.count():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
     await engine.drain(30)
+    await delivery.close()
     engine.close()
     journal.close()
     say("ended")

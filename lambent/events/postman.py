@@ -20,7 +20,7 @@ from lambent.store.letters import Letters
 log = logging.getLogger("lambent")
 
 PAGE = 32  # letters of one target that are under way at a time
-LANES = 64  # targets that are delivered to at a time: with a page of 2 MB for each, what letters take of the memory
+LANES = 32  # targets that are delivered to at a time; each may have a page in memory
 PATIENCE_S = 30.0  # real seconds that a target gets for one letter, so that a slow one frees its lane for others
 LONGEST_PAUSE_S = 300.0
 GIVE_UP_AFTER_S = 21_600.0  # as long as AWS tries an event

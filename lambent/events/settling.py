@@ -45,7 +45,8 @@ class Settling:
     def _tell_trouble(self, now: float, event: Event, result: Result) -> None:
         again = result.again
         if result.throttle is not None:
-            facts = {"reason": result.throttle.members.get("Reason"), "why": getattr(result.throttle, "why", None)}
+            why = getattr(result.throttle, "why", None) if self._journal.spare() else None  # it costs a look at all
+            facts = {"reason": result.throttle.members.get("Reason"), "why": why}
             self._journal.tell(now, event.request_id, "throttled", **facts)
         else:
             number = event.attempts + 1
@@ -54,13 +55,12 @@ class Settling:
             self._journal.tell(now, event.request_id, "retry-at", due=again.due, attempt=again.attempts + 1)
 
     def _close(self, end: End) -> Rows:
-        letters = letters_for(end)
-        if letters:
+        """On AWS an event counts as dropped when it has failed for good, wherever it is sent before that."""
+        letters, event = letters_for(end), end.event
+        if not end.succeeded:
+            self._metrics.add("AsyncEventsDropped", _function(event), 1.0, event.qualifier)
+        if letters or end.succeeded:
             return tuple(("letter_add", letter_columns(letter)) for letter in letters)
-        if end.succeeded:
-            return ()
-        event = end.event
-        self._metrics.add("AsyncEventsDropped", _function(event), 1.0, event.qualifier)
         facts = {"condition": end.condition, "attempts": event.attempts, "trouble": trouble(end)}
         self._journal.tell(end.now, event.request_id, "kept", **facts)
         return (("kept_add", kept_columns(kept_letter(end))),)

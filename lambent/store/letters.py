@@ -11,7 +11,7 @@ from lambent.store.connection import Row
 from lambent.store.database import Database, Transaction
 from lambent.store.kept import Which, kept_columns
 
-PAGE_BYTES = 2 * 1024 * 1024  # of bodies that are read at once
+PAGE_BYTES = 1024 * 1024  # of bodies that are read at once
 _encode = msgspec.json.Encoder().encode
 
 

@@ -20,7 +20,8 @@ class Gauges:
     async def sample_for_ever(self) -> None:
         while True:
             self.sample()
-            self._metrics.digest()
+            if self._metrics.waiting:
+                await asyncio.to_thread(self._metrics.digest)  # when nobody calls, the records' thread does not do it
             await asyncio.sleep(EVERY_S)
 
     def sample(self) -> None:

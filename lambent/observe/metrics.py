@@ -42,7 +42,7 @@ class Metrics:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._fresh: deque[tuple[Record, str] | tuple[float, Key, float]] = deque()
+        self._fresh: deque[tuple[Record, str] | tuple[float, Key, float] | tuple[float, Key, float, bool]] = deque()
         self._series: dict[Key, array[float]] = {}
         self._minutes = 0  # rows of all series
         self._newest = 0.0  # minute
@@ -56,15 +56,18 @@ class Metrics:
 
     def add(self, metric: str, function: Function, value: float, qualifier: str = "") -> None:
         """Something happened to a function now; it counts for the function, its qualifier if any, and all functions."""
-        now = self._clock.epoch()
-        for key in _levels(metric, function, qualifier):
-            self._fresh.append((now, key, value))
+        self._fresh.append((self._clock.epoch(), (metric, function, qualifier), value))
 
     def sample(self, metric: str, function: Function, value: float, qualifier: str = "") -> None:
         """How high something stands now, for exactly that function (name "": all) and qualifier."""
-        self._fresh.append((self._clock.epoch(), (metric, function, qualifier), value))
+        self._fresh.append((self._clock.epoch(), (metric, function, qualifier), value, True))
 
     # -- what is asked
+
+    @property
+    def waiting(self) -> int:
+        """How much was told that is not added up yet."""
+        return len(self._fresh)
 
     def minutes(self, metric: str, function: Function, qualifier: str = "", since: float = 0.0) -> list[Minute]:
         """The minutes that have anything, from that which holds `since` (epoch seconds) on, oldest first."""
@@ -83,13 +86,18 @@ class Metrics:
         """Add up what was told since the last time; from any thread."""
         with self._lock:
             calls: dict[tuple[str, str, float], _Calls] = {}
+            added: dict[tuple[float, Key], list[float]] = {}
             for _ in range(len(self._fresh)):
                 news = self._fresh.popleft()
                 if len(news) == 2:
                     _sort_in(calls, *news)
+                elif len(news) == 3:
+                    added.setdefault((news[0] // MINUTE_S * MINUTE_S, news[1]), []).append(news[2])
                 else:
-                    at, key, value = news
-                    self._put(key, Minute(at // MINUTE_S * MINUTE_S, 1, value, value, value))
+                    self._put(news[1], _minute(news[0] // MINUTE_S * MINUTE_S, [news[2]]))
+            for (minute, key), values in added.items():
+                for level in _levels(*key):
+                    self._put(level, _minute(minute, values))
             for (arn, invoked_arn, minute), each in calls.items():
                 self._take_in(arn, invoked_arn, minute, each)
             if len(self._series) > MOST_SERIES or self._minutes > MOST_MINUTES:

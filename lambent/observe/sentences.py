@@ -93,6 +93,8 @@ def _kept(facts: Facts) -> str:
     count = facts.get("attempts")
     tries = "1 attempt" if count == 1 else f"{count} attempts"
     reason = nowhere if "trouble" in facts else "it could not be delivered"
+    if facts.get("condition") == "Success":
+        return f"succeeded ({tries}) and kept here all the same, since {reason}"
     return f"failed for good ({facts.get('condition')}, {tries}{trouble}) and kept here, since {reason}"
 
 

@@ -1,5 +1,6 @@
 """What the path tells the journal of throttles, waits and missing sandboxes, and what is sampled of concurrency."""
 
+import asyncio
 from contextlib import ExitStack
 from typing import Any
 
@@ -126,3 +127,17 @@ def test_what_runs_nothing_has_no_sample_but_provisioned_concurrency_that_rests_
         ("ProvisionedConcurrencyUtilization", "steady", "prod"): 0,
         ("ClaimedAccountConcurrency", "", ""): 2,
     }
+
+
+async def test_samples_are_added_up_though_nobody_calls_anything(monkeypatch: pytest.MonkeyPatch):
+    admission, metrics = Admission(1000), Metrics(FixedClock())
+    gauges = Gauges(admission, metrics)
+    monkeypatch.setattr("lambent.invoke.gauges.EVERY_S", 0.0)
+    with admission.hold(invocation(), 0.0):
+        sampling = asyncio.ensure_future(gauges.sample_for_ever())
+        for _ in range(10_000):
+            await asyncio.sleep(0)
+            if ("ConcurrentExecutions", HELLO, "") in metrics._series:
+                break
+        sampling.cancel()
+    assert ("ConcurrentExecutions", HELLO, "") in metrics._series

@@ -164,3 +164,8 @@ def test_whatever_is_known_is_told_and_nothing_twice(records, entries):
     untold = [entry for entry in entries if entry.kind in ("kept", "delivered", "replayed", "recursion", "retry-at")]
     kinds = [chapter.kind for chapter in told.chapters]
     assert all(kinds.count(entry.kind) == [each.kind for each in entries].count(entry.kind) for entry in untold)
+
+
+def test_a_success_that_could_not_be_sent_on_is_not_called_a_failure():
+    entry = Entry(12.0, "r1", "kept", {"condition": "Success", "attempts": 1})
+    assert sentences.of(entry) == "succeeded (1 attempt) and kept here all the same, since it could not be delivered"

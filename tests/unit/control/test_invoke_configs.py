@@ -225,6 +225,16 @@ async def test_a_layer_is_not_taken_for_a_function_of_that_name(client, hello):
     assert (status, message) == (400, f"The destination ARN {layer} is invalid.")
 
 
+async def test_another_accounts_function_is_refused_though_it_is_there(client, hello):
+    theirs = function_arn("theirs").replace(ACCOUNT, "222222222222")
+    await client.create(theirs)
+    refused = await refusal(put(client, DestinationConfig={"OnFailure": {"Destination": theirs}}))
+    assert refused == (400, "InvalidParameterValueException", f"The destination ARN {theirs} is invalid.")
+    namesake = function_arn().replace(ACCOUNT, "222222222222")  # it is not the function itself, but not there either
+    refused = await refusal(put(client, DestinationConfig={"OnFailure": {"Destination": namesake}}))
+    assert refused == (400, "InvalidParameterValueException", f"The destination ARN {namesake} is invalid.")
+
+
 async def test_what_is_no_arn_is_refused_by_the_model(client, hello):
     wrong = function_arn().replace(":lambda:", ":_-/!lambda:")
     status, code, message = await refusal(put(client, DestinationConfig={"OnFailure": {"Destination": wrong}}))

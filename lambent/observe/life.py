@@ -9,10 +9,12 @@ from lambent.observe import sentences
 from lambent.observe.journal import Entry, Fact
 from lambent.observe.report import iso
 
+QUEUED_S = 1.0  # beyond its date; less is no wait
 NEAR_S = 1.0  # a record and an entry of the same attempt that are no further apart tell of the same thing
 # What comes first where the clock says the same, as a clock that is moved by hand often does.
-ORDER = ("accepted", "received", "interrupted", "waited", "cold", "ran", "failed", "attempt-failed", "throttled",
-         "recursion", "retry-at", "answered-from-key", "delivered", "undeliverable", "kept", "replayed")  # fmt: skip
+ORDER = ("accepted", "received", "interrupted", "queued", "waited", "cold", "ran", "failed", "attempt-failed",
+         "throttled", "recursion", "retry-at", "answered-from-key", "delivered", "undeliverable", "kept",
+         "replayed")  # fmt: skip
 
 
 class Chapter(msgspec.Struct, frozen=True):
@@ -54,12 +56,34 @@ def life(
     since = min(times, default=None)
     if since is not None and not any(entry.kind == "accepted" for entry in left):
         placed.append(_placed(since, since, "accepted", sentences.accepted()))
+    dates = _dates(since, entries)
     for record in sorted(records, key=_began):
-        placed += _of_record(record, left)
+        placed += [*_queued(record, dates), *_of_record(record, left)]
     placed += [_placed(entry.at, entry.at, entry.kind, sentences.of(entry), entry.facts) for entry in left]
     chapters = [each.chapter for each in sorted(placed, key=lambda each: (each.anchor, _rank(each.chapter.kind)))]
     named = function or next((record.arn for record in records), "")
     return Life(request_id, named, chapters, list(records), list(now))
+
+
+def _dates(since: float | None, entries: Sequence[Entry]) -> list[float]:
+    """When an attempt could have been made: at its acceptance, when it was replayed, and whenever it was due again."""
+    dates = [] if since is None else [since]
+    for entry in entries:
+        due = entry.facts.get("due")
+        if entry.kind == "replayed":
+            dates.append(entry.at)
+        elif entry.kind == "retry-at" and "target" not in entry.facts and isinstance(due, int | float):
+            dates.append(float(due))
+    return dates
+
+
+def _queued(record: Record, dates: list[float]) -> Iterable[_Placed]:
+    """That an event was due, and had to wait for its turn all the same."""
+    began = _began(record)
+    ready = max((date for date in dates if date <= began), default=began)
+    if record.attempt and began - ready >= QUEUED_S:
+        facts: dict[str, Fact] = {"seconds": round(began - ready, 3), "attempt": record.attempt}
+        yield _placed(began, began, "queued", sentences.queued(began - ready), facts)
 
 
 def _of_record(record: Record, left: list[Entry]) -> Iterable[_Placed]:

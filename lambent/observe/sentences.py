@@ -30,6 +30,10 @@ def received(record: Record) -> str:
     return f"received: a synchronous call with {record.request_bytes} bytes"
 
 
+def queued(seconds: float) -> str:
+    return f"waited {seconds:.1f} s in the queue: others were before it, or its function had no execution to spare"
+
+
 def throttled(reason: Fact, why: Fact = None) -> str:
     return f"throttled ({reason})" + (f": {why}" if why else "")
 
@@ -79,7 +83,9 @@ def _retry_at(facts: Facts) -> str:
 
 
 def _interrupted(facts: Facts) -> str:
-    return "the server ended while it may have been running" + ("" if facts else "; it is tried again")
+    repeated = facts.get("repeated_as")
+    after = f"the next call with its Idempotency-Key ran it again, as {repeated}" if repeated else "it is tried again"
+    return f"the server ended while it may have been running; {after}"
 
 
 def _recursion(facts: Facts) -> str:

@@ -95,7 +95,7 @@ def test_an_event_is_told_from_its_acceptance_to_the_kept_list():
 
 
 def test_a_replayed_event_tells_both_of_its_lives():
-    records = [attempt(1, 100.0, outcome="error"), attempt(1, 900.0, at=890.0)]
+    records = [attempt(1, 100.0, outcome="error"), attempt(1, 890.5, at=890.0)]
     entries = [
         Entry(100.5, "r1", "attempt-failed", {"attempt": 1, "trouble": "ValueError"}),
         Entry(100.5, "r1", "kept", {"condition": "RetriesExhausted", "attempts": 1, "trouble": "ValueError"}),
@@ -128,15 +128,37 @@ def test_an_event_that_nobody_has_tried_yet_was_accepted_all_the_same():
 
 
 def test_one_that_was_replayed_was_accepted_when_it_first_came():
-    told = life("r1", [attempt(1, 100.0, at=99.0)], [Entry(500.0, "r1", "replayed")], accepted=500.0)
+    told = life("r1", [attempt(1, 100.0, at=99.5)], [Entry(500.0, "r1", "replayed")], accepted=500.0)
     assert [(chapter.at, chapter.kind) for chapter in told.chapters] == [
-        (99.0, "accepted"), (100.0, "ran"), (500.0, "replayed"),
+        (99.5, "accepted"), (100.0, "ran"), (500.0, "replayed"),
     ]  # fmt: skip
 
 
 def test_an_attempt_names_the_published_version_that_it_ran():
     told = life("r1", [attempt(1, 100.0, arn=ARN.replace("$LATEST", "7"))], [])
     assert texts(told)[1].startswith("attempt 1 (version 7) ran")
+
+
+def test_an_event_that_had_to_wait_for_its_turn_says_how_long():
+    records = [attempt(1, 140.0, outcome="error"), attempt(2, 200.4), attempt(3, 330.0)]
+    entries = [
+        Entry(140.1, "r1", "retry-at", {"due": 200.1, "attempt": 2}),
+        Entry(200.5, "r1", "retry-at", {"due": 320.5, "attempt": 3}),
+        Entry(330.1, "r1", "retry-at", {"due": 329.0, "target": QUEUE}),
+    ]
+    told = life("r1", records, entries)
+    assert [(chapter.at, chapter.facts["seconds"]) for chapter in told.chapters if chapter.kind == "queued"] == [
+        (140.0, 40.0), (330.0, 9.5),
+    ]  # fmt: skip
+    assert texts(told)[1].startswith("waited 40.0 s in the queue")
+
+
+def test_what_was_interrupted_says_what_came_of_it():
+    assert sentences.of(Entry(1.0, "r1", "interrupted")).endswith("it is tried again")
+    key = Entry(1.0, "r1", "interrupted", {"key": "k", "repeated_as": "r2"})
+    assert sentences.of(key).endswith("ran it again, as r2")
+    answered = Entry(1.0, "r3", "answered-from-key", {"key": "k", "ran_as": "r2"})
+    assert sentences.of(answered) == "answered with what r2 got, which had the same Idempotency-Key; it did not run"
 
 
 def test_a_kind_that_nobody_has_thought_of_is_told_in_its_own_words():
@@ -160,7 +182,7 @@ RECORDS = st.builds(
 def test_whatever_is_known_is_told_and_nothing_twice(records, entries):
     told = life("r1", records, entries)
     assert all(chapter.text for chapter in told.chapters)
-    assert len(told.chapters) <= len(records) * 4 + len(entries) + 1
+    assert len(told.chapters) <= len(records) * 5 + len(entries) + 1
     untold = [entry for entry in entries if entry.kind in ("kept", "delivered", "replayed", "recursion", "retry-at")]
     kinds = [chapter.kind for chapter in told.chapters]
     assert all(kinds.count(entry.kind) == [each.kind for each in entries].count(entry.kind) for entry in untold)

@@ -357,8 +357,9 @@ class App:
             | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
             "functions": len(self.functions.all_latest()),
             "concurrency": self.limits.status(),
-            "events": self.events.counts(),
+            "events": self.events.counts() | self.delivery.counts(),
             "idempotency": self.idempotency.counts(),
+            "journal": {"lost": self.journal.lost},
         }
 
     @property

@@ -15,11 +15,13 @@ import sys
 
 import kernel
 import network
+import pages
 
 INIT = "/.lambent/init"
 IMAGE = "/.lambent/image"  # where the root of an image is put before it becomes the root
 FORKS = 900  # where the runtime of a template hears of clones to make: out of the way of what the function opens
 CHANNEL = 3  # the runtime's descriptor of its channel; 0 is /dev/null, 1 and 2 are the log pipe
+NEEDED = []  # runs of pages that a runtime will write to, as the zygote has found out
 RUNTIME_API = ("127.0.0.1", 9001)
 
 
@@ -36,12 +38,20 @@ def become(order, control, channel, log, forks=None):
     listeners = {"api": network.listen(RUNTIME_API), **network.connect(order.get("network", {}), machine)}
     child = os.fork()
     if child == 0:
-        seal(order)
-        keep_only(channel, log, forks)
-        run(order)
+        park(order, control, channel, log, forks)
     announce(pair, listeners)
     del listeners
     be_init(pair, child, order["init_uid"])
+
+
+def park(order, _, channel, log, forks=None):
+    """The runtime of a husk, forked by pid 1; never returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    pages.provide(NEEDED)
+    seal(order)
+    keep_only(channel, log, forks)
+    run(order, rehearsed=bool(NEEDED))
 
 
 def wait_for_limits(pair):
@@ -104,14 +114,14 @@ def keep_only(channel, log, forks=None):
     os.umask(0o022)
 
 
-def run(order):
-    """The runtime itself; never returns."""
+def run(order, rehearsed=False):
+    """The runtime itself; never returns. `rehearsed`: it has the memory already that its start will write to."""
     status = 1
     try:
         if order["kind"] == "python":
             import lambent_runtime
 
-            lambent_runtime.main(CHANNEL, parking(order))
+            lambent_runtime.main(CHANNEL, parking(order), rehearsed=rehearsed)
             status = 0
         elif order["kind"] in ("node", "ruby"):
             os.set_inheritable(CHANNEL, True)

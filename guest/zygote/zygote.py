@@ -13,14 +13,19 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
 
+import birth  # noqa: E402
 import clones  # noqa: E402, F401 - loaded here, where nothing of a function is yet
 import husk  # noqa: E402
 import kernel  # noqa: E402
+import trial  # noqa: E402
+
+HEAD = struct.Struct("16xI")  # an order begins with what birth.c needs of it, and that with where the JSON begins
 
 
 def main():
@@ -29,7 +34,12 @@ def main():
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # husks report their own end: no zombies are wanted here
     gc.collect()
     gc.freeze()
-    answer(control, {})
+    if kind == "python":
+        husk.NEEDED[:] = trial.learn([control.fileno()])
+    library = birth.load(pidns >= 0)
+    answer(control, {"births": library is not None})
+    if library is not None:
+        become(*birth.serve(library, control.fileno()), husk.park)
     while True:
         order, fds = receive(control)
         answer(control, {"husk": order["husk"], "pid": fork(order, fds, pidns)})
@@ -49,7 +59,6 @@ def preload(kind):
     """Everything that must not be loaded on the way to the first answer."""
     import resource  # noqa: F401
     import select  # noqa: F401
-    import struct  # noqa: F401
     import traceback  # noqa: F401
 
     if kind == "python":
@@ -77,7 +86,7 @@ def receive(control):
     fds = array.array("i")
     for _, _, packed in ancillary:
         fds.frombytes(packed[: len(packed) - len(packed) % fds.itemsize])
-    return json.loads(data.decode()), list(fds)
+    return json.loads(data[HEAD.unpack_from(data)[0] :].decode()), list(fds)
 
 
 def fork(order, fds, pidns):
@@ -88,7 +97,7 @@ def fork(order, fds, pidns):
         kernel.unshare(kernel.CLONE_NEWPID)
     pid = os.fork()
     if pid == 0:
-        become(order, fds)
+        become(order, fds, husk.become)
     if pidns >= 0:
         kernel.setns(pidns, kernel.CLONE_NEWPID)
     return pid
@@ -102,7 +111,7 @@ def fork_through_another(order, fds):
             kernel.unshare(kernel.CLONE_NEWPID)
             pid = os.fork()
             if pid == 0:
-                become(order, fds)
+                become(order, fds, husk.become)
             os.write(write, b"%d" % pid)
         finally:
             report(order)
@@ -112,9 +121,10 @@ def fork_through_another(order, fds):
     return pid
 
 
-def become(order, fds):
+def become(order, fds, part):
+    """Be `part` of a husk."""
     try:
-        husk.become(order, *fds)
+        part(order, *fds)
     finally:
         report(order)
 

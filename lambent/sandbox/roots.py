@@ -45,6 +45,10 @@ def init_program() -> Path:
     return compiled() / "lambent-init"
 
 
+def birth_library() -> Path:
+    return compiled() / "lambent-birth.so"
+
+
 def client_dir(info: RuntimeInfo, scratch: Path) -> Path | None:
     """The runtime client of `info` on the host, None where the function brings its own. Raises RuntimeMissing."""
     if info.kind == "provided":
@@ -95,8 +99,9 @@ def plan(
             binds.append([path, path])
     # A resolv.conf that points into /run would dangle, so links are followed on the host.
     binds += [[os.path.realpath(f"/etc/{name}"), f"/etc/{name}"] for name in _ETC if os.path.exists(f"/etc/{name}")]
-    if init_program().exists():
-        binds.append([str(init_program()), "/.lambent/init"])
+    for program, inside in ((init_program(), "/.lambent/init"), (birth_library(), "/.lambent/birth.so")):
+        if program.exists():
+            binds.append([str(program), inside])
     if client:
         binds.append([str(client), "/var/runtime"])
     if info.kind == "java":  # Debian's Java has its settings there

@@ -16,7 +16,7 @@ import msgspec
 
 from lambent.errors import SandboxError
 from lambent.model import RuntimeInfo
-from lambent.sandbox import roots
+from lambent.sandbox import births, roots
 from lambent.sandbox.network import Network
 
 RESOLV_CONF = "/etc/resolv.conf"
@@ -111,6 +111,7 @@ class Zygote:
         self.client = roots.client_dir(info, staging.parent)  # the runtime's client on the host
         self.boto = roots.sdk_dir(info, staging.parent)  # the same of boto3
         self.ready = False
+        self.births = False  # does birth.c make its husks?
         self.orders: deque[Husk] = deque()  # sent, pid not yet told
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = ours
@@ -163,7 +164,8 @@ class Zygote:
             os.fchown(log_write, uid, uid)  # or /dev/stdout could be used but not opened
         husk = Husk(name, self.info.name, uid, control, {"channel": channel.detach(), "log": log_read})
         given = [their_control.fileno(), their_channel.fileno(), log_write]
-        order = self._order(name, uid, init_uid, seccomp)
+        network = self.network.order(name) if self.level != "process" else {}
+        order = self._order(name, uid, init_uid, seccomp) | ({} if self.births else {"network": network})
         if copies is not None:
             husk.forks, their_forks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             given.append(their_forks.detach())
@@ -171,7 +173,7 @@ class Zygote:
             order["rlimits"] = copies.rlimits
         try:
             self.control.sendmsg(
-                [json.dumps(order).encode()],
+                [births.head(name, init_uid, network), json.dumps(order).encode()],
                 [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", given))],
             )
         except OSError as error:
@@ -196,7 +198,6 @@ class Zygote:
             "uid": uid,
             "init_uid": init_uid,
             "seccomp": seccomp.hex(),
-            "network": self.network.order(name) if inside else {},
             "rlimits": RLIMITS if inside else {key: RLIMITS[key] for key in ("RLIMIT_NOFILE", "RLIMIT_CORE")},
             "executable": roots.inside_path(self.info) if inside else self.info.executable,
             "arguments": [argument.format(client) for argument in ARGUMENTS.get(self.info.kind, ())],

@@ -5,7 +5,7 @@ Importing it starts no thread, opens no descriptor and reads no environment vari
 
 import importlib
 
-from .loop import run
+from .loop import make_ready, run
 
 __all__ = ["main", "preload", "wrapped"]
 
@@ -18,20 +18,22 @@ PRELOADED = (
 
 
 def preload():
-    """Import what most handlers import, in a zygote, so that none of its children has to."""
+    """In a zygote: import what most handlers import, and make ready what its children need, so that they need not."""
     for name in PRELOADED:
         try:
             importlib.import_module(name)
         except ImportError:
             pass  # an interpreter built without it, or older than it
+    make_ready()
 
 
-def main(fd, park=None):
+def main(fd, park=None, rehearsed=False):
     """Serve one environment over the channel `fd`; ends the process, never returns.
 
     With `park` this is a template: it calls `park()` when it has been through init, which returns in each clone.
+    `rehearsed`: this process has the memory already that INIT and a call will write to.
     """
-    run(fd, park)
+    run(fd, park, rehearsed=rehearsed)
 
 
 def wrapped():
@@ -39,4 +41,4 @@ def wrapped():
     from .wrapper import inherited
 
     fd, spec = inherited()
-    run(fd, spec=spec)
+    run(fd, spec=spec, rehearsed=True)

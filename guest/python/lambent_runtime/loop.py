@@ -10,15 +10,20 @@ from .rehearsal import rehearse, rehearse_call
 
 INIT_FAILED = "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+WARM = 12  # times; CPython 3.11 and later adapt code that has run eight times
+_ready = []  # the environment that a zygote has made, for each of its children to take
 
 
 class Environment:
-    """This process as one function's environment: parked until `become`, then what all its invocations share."""
+    """This process as one function's environment: parked until `become`, then what all its invocations share.
 
-    def __init__(self, channel, parked=True):
-        self._channel = channel
+    It may be made in a zygote, whose children have less to do then and fewer pages to copy; they `open` it.
+    """
+
+    def __init__(self):
+        self._channel = None
         self._streams = process.open_streams()
-        self._sink = logs.Sink(process.own_log_descriptor())
+        self._sink = logs.Sink(1)
         self._log_handler = logs.set_up(self._sink)
         self._library = process.prepare()
         self._as_json = False
@@ -26,8 +31,16 @@ class Environment:
         self._codec = codec.Codec()
         self._shared = {}
         self._given = {}
-        if parked:  # there is time for it
+
+    def warm_up(self, times=1):
+        """Walk through what comes: it makes pages this process's own, and lets the interpreter adapt itself."""
+        for _ in range(times):
             rehearse(self._codec, self._log_handler)
+
+    def open(self, channel):
+        """Speak over `channel`, and log to descriptor 1."""
+        self._channel = channel
+        self._sink.fd = process.own_log_descriptor()
 
     def prepare(self, spec):
         """Do what INIT asks for before the runtime takes anything on: start extensions, go under a wrapper."""
@@ -155,15 +168,26 @@ def set_trace(trace):
         os.environ.pop(TRACE_VARIABLE, None)
 
 
-def run(fd, park=None, spec=None):
+def make_ready():
+    """In a zygote: make all of an environment that none of its children has to make for itself."""
+    environment = Environment()
+    environment.warm_up(WARM)
+    _ready.append(environment)
+
+
+def run(fd, park=None, spec=None, rehearsed=False):
     """Serve the channel `fd` to its end; never returns. A template of SnapStart has a place to `park` (snapshot.py).
 
-    `spec` is what INIT said, for a runtime under a wrapper: another process has received it.
+    `spec` is what INIT said, for a runtime under a wrapper: another process has received it. If it was not `rehearsed`,
+    the start is walked through once while nobody waits for it.
     """
     error = None
     try:
         channel = Channel(fd)
-        environment = Environment(channel, parked=spec is None)
+        environment = _ready.pop() if _ready else Environment()
+        environment.open(channel)
+        if not rehearsed:
+            environment.warm_up()
         spec = spec or environment.prepare(receive_spec(channel))
         environment.become(spec)
         function = environment.load(spec["handler"])

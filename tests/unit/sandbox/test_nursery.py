@@ -14,8 +14,9 @@ import pytest
 from lambent.errors import SandboxError
 from lambent.model import RuntimeInfo
 from lambent.sandbox import nursery as module
+from lambent.sandbox.broods import AT_ONCE, MOST_FAILURES, Brood
 from lambent.sandbox.cgroups import NoCgroups
-from lambent.sandbox.nursery import AT_ONCE, MOST_FAILURES, Brood, Nursery
+from lambent.sandbox.nursery import Nursery
 from lambent.sandbox.protocol import Ask, Assign, Assigned, Counts, Ended, Prepare, Prepared, Refused, Started, Stop
 from lambent.sandbox.zygotes import Husk
 

@@ -196,6 +196,7 @@ def test_everything_is_purged_only_when_that_is_meant(events):
     assert command(events, "list", "--kind", "outbox").stdout == "the outbox is empty\n"
 
 
+@pytest.mark.root
 def test_functions_do_not_reach_the_list(events):
     function = events.deploy("""
         import json, os, urllib.request, urllib.error
@@ -220,7 +221,14 @@ def test_kept_events_and_the_outbox_survive_a_kill(serve):
     ended(server, other)
     server.kill()
 
-    again = serve(data=server.data)
+    again = serve("--keep-failed-events-mb", "1", data=server.data)
     assert len(ended(again, request_id)["kept"]) == 1
     assert [message["operation"] for message in ended(again, other)["outbox"]] == ["Publish"]
+    # The disk space that they may take is bounded: the oldest go, and are counted.
+    function = Function(again, function.name)
+    configure(function, MaximumRetryAttempts=0)
+    last = [post_event(function, {"fail": "x" * 600_000}) for _ in range(2)][-1]
+    wait_until(lambda: again.status()["events"]["kept_dropped"])
+    assert known(again, request_id) is None
+    assert ended(again, last)["kept"]
     assert os.stat(server.data / "queue" / "lambent.db").st_mode & 0o077 == 0

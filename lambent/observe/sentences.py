@@ -67,7 +67,7 @@ def _waited(facts: Facts) -> str:
 
 
 def _failed(facts: Facts) -> str:
-    return f"failed, which was not the function's doing: {facts.get('message') or facts.get('error')}"
+    return f"failed, with no answer from the function: {facts.get('message') or facts.get('error')}"
 
 
 def _attempt_failed(facts: Facts) -> str:

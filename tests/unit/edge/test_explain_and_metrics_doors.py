@@ -72,7 +72,7 @@ def house(tmp_path):
 async def test_records_journal_and_the_present_are_one_life(house):
     house.records.append(
         Record(60.0, "r1", f"{ARN}:7", "s1", "error", "ValueError", False, 0.1, None, 1.0, 1, 128, 9, None, 2, 3, None,
-               1, "on-demand", 61.0)
+               1, "on-demand", 60.5)
     )  # fmt: skip
     house.journal.tell(62.0, "r1", "retry-at", due=180.0, attempt=2)
     house.present = Present(event=EVENT)

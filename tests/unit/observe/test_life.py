@@ -58,11 +58,11 @@ def test_a_throttle_is_told_once_with_what_the_journal_knows_of_it():
     assert texts(life("r1", [throttled], []))[1:] == ["throttled (ConcurrentInvocationLimitExceeded)"]
 
 
-def test_a_call_that_found_no_sandbox_says_that_it_was_not_the_functions_doing():
+def test_a_call_that_found_no_sandbox_says_so_in_words():
     failed = record(outcome="failure", sandbox="", error_type="AgentGone")
     entry = Entry(100.2, "r1", "failed", {"error": "AgentGone", "message": "the node agent is being restarted"})
     assert texts(life("r1", [failed], [entry]))[1:] == [
-        "failed, which was not the function's doing: the node agent is being restarted"
+        "failed, with no answer from the function: the node agent is being restarted"
     ]
     assert texts(life("r1", [failed], []))[1:] == ["it found no sandbox: AgentGone"]
 

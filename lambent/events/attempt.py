@@ -50,11 +50,11 @@ class Attempts:
             return Result(None, self._end(event, condition or FUNCTION_GONE, config, error=error))
         except LambentError as error:
             return self._refused(event, config, error, None)
-        lineage = self._loops.judge(event.trace, event.function_arn, event.request_id, self._clock.epoch())
-        if lineage.stopped:
-            condition = condition or RECURSION
         if condition is not None:
             return Result(None, self._end(event, condition, config, version))
+        lineage = self._loops.judge(event.trace, event.function_arn, event.request_id, self._clock.epoch())
+        if lineage.stopped:
+            return Result(None, self._end(event, RECURSION, config, version))
         try:
             outcome = await self._invoker.invoke(_invocation(event, version, arn, lineage.trace, self._clock.epoch()))
         except LambentError as error:

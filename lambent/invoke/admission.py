@@ -136,7 +136,8 @@ class Admission:
 
     def set_reserved(self, account: str, region: str, name: str, reserved: int | None) -> None:
         """Guarantee that many executions to a function, and let it have no more; None: neither. What runs, runs on."""
-        self._quota(account, region, name).reserve(reserved)
+        if reserved is not None or function_arn(account, region, name) in self._quotas:
+            self._quota(account, region, name).reserve(reserved)
 
     def provide(self, key: Key, twins: Sequence[tuple[Version, int]]) -> None:
         """From now on so many initialised environments of these versions take the calls that name the qualifier."""

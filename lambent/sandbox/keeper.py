@@ -376,7 +376,7 @@ class Keeper:
             pool.idle.append(sandbox)
             if not self.freezer.armed:
                 self.freezer.arm()
-            self._places.make_room()
+            self._places.rests(pool)
         elif wanted and not sandbox.lost:
             pool.estates.append(sandbox)
             sandbox.end("failure")

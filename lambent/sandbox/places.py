@@ -18,7 +18,7 @@ class Places:
         self.homes: dict[Sandbox, Pool] = {}
         self.leaving: set[Sandbox] = set()
         self.starting = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], Pool]] = deque()
 
     @property
     def taken(self) -> int:
@@ -45,13 +45,14 @@ class Places:
     async def wait(self, pool: Pool, *, first: bool) -> None:
         """Until there may be room; `first` for one who has waited already, and found none."""
         waiting = asyncio.get_running_loop().create_future()
-        (self._waiting.appendleft if first else self._waiting.append)(waiting)
+        (self._waiting.appendleft if first else self._waiting.append)((waiting, pool))
         pool.waiting += 1
         try:
             await waiting
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled():
                 self.make_room()  # the room was meant for this one; another one can use it
+                self.rests(pool)
             raise
         finally:
             pool.waiting -= 1
@@ -59,7 +60,16 @@ class Places:
     def make_room(self) -> None:
         """Somebody went or rests: one of those who wait may look again."""
         while self._waiting:
-            waiting = self._waiting.popleft()
+            waiting, _ = self._waiting.popleft()
             if not waiting.done():
                 waiting.set_result(None)
                 return
+
+    def rests(self, pool: Pool) -> None:
+        """A sandbox of that pool came to rest. One that is pinned makes no room but for the calls of its own pool."""
+        if not pool.pinned:
+            return self.make_room()
+        for waiting, of in self._waiting:
+            if of is pool and not waiting.done():
+                return waiting.set_result(None)
+        return None

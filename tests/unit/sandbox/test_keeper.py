@@ -18,6 +18,7 @@ from lambent.settings import Settings
 
 LIMIT = 3
 BUDGET_MB = 500
+TWIN = version("a", version="1", provisioned="live")  # its sandboxes are made ahead of calls
 VERSIONS = [version(name, revision=revision) for name in ("a", "b", "c") for revision in ("r1", "r2")]
 
 
@@ -74,6 +75,8 @@ class FakeStarter:
             self.starting.remove(entry)
             self.on_end[sandbox.name] = on_end
 
+    ready = start
+
 
 def make_keeper(**changes: Any) -> tuple[Keeper, FakeStarter, FakeAgent, FixedClock]:
     clock, agent = FixedClock(), FakeAgent()
@@ -112,6 +115,9 @@ class KeeperMachine(RuleBasedStateMachine):
         self.calls: list[Call] = []
         self.living: list[FakeSandbox] = []  # those whose end was not reported
         self.everybody: list[FakeSandbox] = []
+        self.furnishing: list[asyncio.Task[None]] = []
+        self.short: list[Any] = []
+        self.keeper.on_shortage = self.short.append
 
     def settle(self) -> None:
         async def turns() -> None:
@@ -123,15 +129,34 @@ class KeeperMachine(RuleBasedStateMachine):
             if call.task.done() and not call.task.cancelled() and call.task.exception():
                 assert isinstance(call.task.exception(), SandboxError)
         self.calls = [call for call in self.calls if not call.task.done()]
+        for task in self.furnishing:
+            if task.done() and task.exception():
+                assert isinstance(task.exception(), SandboxError)
+        self.furnishing = [task for task in self.furnishing if not task.done()]
 
     def waiting(self) -> list[Call]:
-        started = len(self.starter.starting)
+        started = len(self.starter.starting) - len(self.furnishing)
         without = [call for call in self.calls if call.sandbox is None]
         return without[: max(0, len(without) - started)]
 
     # -- what may happen
 
-    @rule(of=st.sampled_from(VERSIONS))
+    @rule(count=st.integers(0, 2))
+    def so_many_are_to_be_kept(self, count: int) -> None:
+        pool = self.keeper.pool(TWIN)
+        pool.pinned = count
+        self.keeper.trim(pool) if count else self.keeper.retire(pool)
+        self.settle()
+
+    @rule()
+    def one_is_made_ahead_of_calls(self) -> None:
+        """Whoever has them made makes no more than there is room for beside calls."""
+        pool = self.keeper.pools.get(TWIN.pool_key)
+        if pool is not None and pool.pinned and pool.ready + len(self.furnishing) < pool.pinned:
+            self.furnishing.append(self.loop.create_task(self.keeper.furnish(TWIN)))
+            self.settle()
+
+    @rule(of=st.sampled_from([*VERSIONS, TWIN]))
     def a_call_comes(self, of: Version) -> None:
         self.calls.append(Call(self.keeper, of, self.loop))
         self.settle()
@@ -186,7 +211,11 @@ class KeeperMachine(RuleBasedStateMachine):
     def report(self, sandbox: FakeSandbox) -> None:
         self.living.remove(sandbox)
         sandbox.gone = sandbox.over = True
+        pool = self.keeper.pools.get(sandbox.version.pool_key)
+        kept = pool is not None and pool.pinned and sandbox in pool.idle
+        self.short.clear()
         self.starter.on_end[sandbox.name](sandbox)
+        assert not kept or pool in self.short or not pool.short, "somebody has to make up for it"
         self.settle()
 
     @precondition(lambda self: self.calls)
@@ -206,9 +235,13 @@ class KeeperMachine(RuleBasedStateMachine):
         self.loop.run_until_complete(self.look())
         self.settle()
         now = self.clock.monotonic()
-        idle = [sandbox for pool in self.keeper.pools.values() for sandbox in pool.idle]
+        pools = self.keeper.pools.values()
+        idle = [sandbox for pool in pools if not pool.pinned for sandbox in pool.idle]
         assert all(now - sandbox.born < 3000 and now - sandbox.idle_since < 600 for sandbox in idle)
-        assert all(sandbox.frozen or now - sandbox.idle_since < 0.1 for sandbox in idle)
+        everybody = [sandbox for pool in pools for sandbox in pool.idle]
+        assert all(sandbox.frozen or now - sandbox.idle_since < 0.1 for sandbox in everybody)
+        old = [pool for pool in pools if pool.pinned and any(now - each.born >= 3000 for each in pool.idle)]
+        assert all(pool in self.short for pool in old), "somebody has to replace them"
 
     @rule()
     def the_agent_dies_and_another_comes(self) -> None:
@@ -276,7 +309,8 @@ class KeeperMachine(RuleBasedStateMachine):
         waiting, pools = self.waiting(), self.keeper.pools.values()
         if not waiting:
             return
-        assert not any(pool.idle for pool in pools)
+        assert not any(pool.idle for pool in pools if not pool.pinned)
+        assert not any(pool.idle and pool.waiting for pool in pools)
         full = self.keeper._places.staying >= LIMIT and not any(pool.estates for pool in pools)
         used_mb = sum(sandbox.measure() for pool in self.keeper._all_pools() for sandbox in pool.busy)
         assert full or used_mb >= BUDGET_MB
@@ -291,7 +325,10 @@ class KeeperMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let everything come to its end: whoever waited gets a sandbox."""
-        while self.calls:
+        if (pool := self.keeper.pools.get(TWIN.pool_key)) is not None:
+            self.keeper.retire(pool)
+            self.settle()
+        while self.calls or self.furnishing:
             before = len(self.calls), len(self.starter.starting), len(self.living)
             for future, sandbox, _ in list(self.starter.starting):
                 self.living.append(sandbox)
@@ -305,7 +342,7 @@ class KeeperMachine(RuleBasedStateMachine):
             for sandbox in [each for each in self.living if each.gone]:
                 self.report(sandbox)
             now = len(self.calls), len(self.starter.starting), len(self.living)
-            assert now != before or not self.calls, f"{len(self.calls)} calls wait for ever"
+            assert now != before or not (self.calls or self.furnishing), f"{len(self.calls)} calls wait for ever"
         self.loop.close()
 
 
@@ -405,6 +442,27 @@ async def test_who_waits_for_a_forgotten_pool_finds_it_again():
     assert len(keeper.pools[version("b").pool_key].busy) == 1
     second.gate.set_result(None)
     await asyncio.gather(first.task, second.task)
+
+
+async def test_a_pinned_sandbox_that_comes_to_rest_goes_to_a_call_of_its_pool_though_another_waits_for_longer():
+    keeper, starter, _, _ = make_keeper(sandboxes=1)
+    loop = asyncio.get_running_loop()
+    keeper.pool(TWIN).pinned = 1
+    first = Call(keeper, TWIN, loop)
+    await turns()
+    starter.starting[0][0].set_result(starter.starting[0][1])
+    await turns()
+    other, second, third = Call(keeper, version("b"), loop), Call(keeper, TWIN, loop), Call(keeper, TWIN, loop)
+    await turns()
+    sandbox = first.sandbox
+    first.gate.set_result(None)
+    await asyncio.sleep(0)
+    second.task.cancel()  # in the moment in which it is told
+    await turns()
+    assert (other.sandbox, third.sandbox) == (None, sandbox)
+    third.gate.set_result(None)
+    other.task.cancel()
+    await asyncio.gather(*(each.task for each in (first, second, third, other)), return_exceptions=True)
 
 
 async def test_the_room_of_one_who_leaves_in_the_moment_of_its_turn_goes_to_the_next():

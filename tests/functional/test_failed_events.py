@@ -138,6 +138,9 @@ def test_a_destination_that_is_gone_makes_the_event_kept(events, function):
     (kept,) = ended(events, post_event(function, {"fail": "gone"}))["kept"]
     assert kept["undelivered"] == f"{arn}: Function not found: {arn}:$LATEST"
     assert json.loads(kept["payload"]) == {"fail": "gone"}
+    metric = f"/_lambent/metrics?function={function.name}&metric=DestinationDeliveryFailures&totals=1"
+    (row,) = ask(events, "GET", metric)["metrics"]
+    assert row["total"]["sum"] == 1
 
 
 def test_a_function_without_concurrency_sends_its_events_on_untried(events, function):

@@ -58,19 +58,14 @@ class Limits:
         return self.provisioner.allocation((account, region, name, qualifier))
 
     def status(self) -> list[dict[str, Any]]:
-        """The functions that run most, and those that have claimed concurrency."""
-        allocations = {key: self.provisioner.allocation(key) for key in self.provisioner.qualifiers()}
-        return [
-            {
-                "account": quota.account, "region": quota.region, "name": quota.name,
-                "running": quota.running + quota.warm, "reserved": quota.reserved,
-                "provisioned": {
-                    key[3]: found for key, found in allocations.items()
-                    if key[:3] == (quota.account, quota.region, quota.name)
-                },
-            }
-            for quota in self.admission.notable(SHOWN)
-        ]  # fmt: skip
+        """The functions that run most, those that have claimed concurrency, and how far that is."""
+        rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for quota in self.admission.notable(SHOWN):
+            row = _row((quota.account, quota.region, quota.name), rows)
+            row |= {"running": quota.running + quota.warm, "reserved": quota.reserved}
+        for key in self.provisioner.qualifiers():
+            _row(key[:3], rows)["provisioned"][key[3]] = self.provisioner.allocation(key)
+        return list(rows.values())
 
     # -- what the provisioner asks
 
@@ -83,3 +78,9 @@ class Limits:
         if isinstance(found, Split):
             return [(found.version, 1 - found.share), (found.other, found.share)]
         return [(found, 1.0)]
+
+
+def _row(function: tuple[str, str, str], rows: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
+    account, region, name = function
+    empty: dict[str, Any] = {"running": 0, "reserved": None, "provisioned": {}}
+    return rows.setdefault(function, {"account": account, "region": region, "name": name} | empty)

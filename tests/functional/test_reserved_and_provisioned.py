@@ -162,6 +162,8 @@ def test_an_init_that_fails_leaves_the_calls_on_demand_and_says_why(deploy: Depl
         "Status": "FAILED",
         "StatusReason": "FUNCTION_ERROR_INIT_FAILURE",
     }
+    (row,) = [row for row in function.server.status()["concurrency"] if row["name"] == function.name]
+    assert row["provisioned"][number]["reason"] == "FUNCTION_ERROR_INIT_FAILURE"
     assert function.call(0, Qualifier=number).value == "here"
 
 

@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     flags = {row.name: getattr(args, row.name) for row in TABLE}
     settings = load(flags, os.environ, args.config or os.environ.get("LAMBENT_CONFIG"))
-    from lambent.app import run as serve  # the whole platform: only once the settings are known to be good
+    from lambent.serving import run as serve  # the whole platform: only once the settings are known to be good
 
     return int(serve(settings))
 

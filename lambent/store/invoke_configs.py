@@ -72,6 +72,9 @@ class InvokeConfigs:
             self._bound()
         return configs.get(qualifier or LATEST, _DEFAULT)
 
+    def may_loop(self, account: str, region: str, name: str) -> bool:
+        return self.recursion(account, region, name) != TERMINATE
+
     def recursion(self, account: str, region: str, name: str) -> str:
         """What becomes of recursive loops: "Terminate" or "Allow". A look-up in memory, but for the first."""
         key = (account, region, name)

@@ -12,14 +12,14 @@ from lambent.settings import TABLE, Settings
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """What the server was started with; the server itself is not."""
     started: list[Settings] = []
-    app: Any = ModuleType("lambent.app")
+    app: Any = ModuleType("lambent.serving")
 
     def run(settings: Settings) -> int:
         started.append(settings)
         return 0
 
     app.run = run
-    monkeypatch.setitem(sys.modules, "lambent.app", app)
+    monkeypatch.setitem(sys.modules, "lambent.serving", app)
     for row in TABLE:
         monkeypatch.delenv(f"LAMBENT_{row.name.upper()}", raising=False)
     monkeypatch.delenv("LAMBENT_CONFIG", raising=False)

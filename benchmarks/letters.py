@@ -3,7 +3,7 @@
     python benchmarks/letters.py
 
 Letters go into the outbox of a database in a temporary directory, each on disk when it is delivered: from one busy
-target, and from 2,000 targets with ten letters each. Memory is that of this process at its most, while 20,000 letters wait.
+target, and from 2,000 targets with ten letters each. Memory is that of this process at its most.
 """
 
 import asyncio

@@ -9,6 +9,12 @@ import husk
 LIBRARY = "/.lambent/birth.so"
 
 
+class Run(ctypes.Structure):
+    """Of pages, as in birth.c."""
+
+    _fields_ = [("address", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+
 class Born(ctypes.Structure):
     """What a runtime is given, as in birth.c."""
 
@@ -29,7 +35,7 @@ def load(inside):
 
 
 def serve(library, control):
-    """Obey the agent until it goes. Returns in the runtimes only: (order, descriptors)."""
-    born = Born()
-    library.serve(control, ctypes.byref(born))
+    """Obey the agent until it goes. Returns in the runtimes only, which have what they need: (order, descriptors)."""
+    born, runs = Born(), (Run * len(husk.NEEDED))(*husk.NEEDED)
+    library.serve(control, runs, len(runs), ctypes.byref(born))
     return json.loads(ctypes.string_at(born.text, born.size).decode()), born.fds[: born.count]

@@ -38,6 +38,7 @@ def become(order, control, channel, log, forks=None):
     listeners = {"api": network.listen(RUNTIME_API), **network.connect(order.get("network", {}), machine)}
     child = os.fork()
     if child == 0:
+        pages.provide(NEEDED)
         park(order, control, channel, log, forks)
     announce(pair, listeners)
     del listeners
@@ -48,7 +49,6 @@ def park(order, _, channel, log, forks=None):
     """The runtime of a husk, forked by pid 1; never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    pages.provide(NEEDED)
     seal(order)
     keep_only(channel, log, forks)
     run(order, rehearsed=bool(NEEDED))

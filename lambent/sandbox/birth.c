@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,6 +29,9 @@
 #define INIT "/.lambent/init"
 #define PARENTS_PYTHON "/.lambent/python"
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -49,6 +53,11 @@ struct message {        /* for the kernel's routing socket */
     unsigned inside;    /* from inside the new network, or from the machine's */
     unsigned size;      /* of what follows, without the bytes that fill the last word */
     char data[];
+};
+
+struct run {            /* of pages that each runtime is to have copied at once (guest/zygote/pages.py) */
+    void *address;
+    size_t size;
 };
 
 struct born {           /* what the runtime finds */
@@ -295,12 +304,14 @@ static void hear(struct born *born)
 
 /* Obey the agent until it goes, without a step of Python: what a zygote writes to is copied for each of its children.
  * Returns in the runtimes only. */
-void serve(int control, struct born *born)
+void serve(int control, const struct run *runs, int count, struct born *born)
 {
     int flags = CLONE_VM | CLONE_VFORK | CLONE_NEWPID | CLONE_PARENT_SETTID | SIGCHLD;
     zygote = control;
     PyOS_BeforeFork(); /* once for all children: here nothing goes on behind it */
     if (setjmp(home)) {
+        for (int i = 0; i < count; i++)
+            madvise(runs[i].address, runs[i].size, MADV_POPULATE_WRITE);
         PyOS_AfterFork_Child();
         return;
     }

@@ -7,6 +7,7 @@ What calls get is told to admission only when all of it is ready; what they had 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -46,6 +47,7 @@ class Target:
         self.woken = asyncio.Event()
         self.stale = False  # something else may be wanted than what is being made
         self.filled_at = -RESPITE_S  # on the event loop's clock
+        self.work: AbstractContextManager[None] | None = None  # keeps virtual time from going on
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -83,7 +85,7 @@ class Provisioner:
             self._target((*function, qualifier))
         for target in [each for key, each in self._targets.items() if key[:3] == function]:
             target.stale, target.trouble = True, None
-            target.woken.set()
+            self._wake(target)
 
     def agent_gone(self) -> None:
         """All sandboxes are gone: calls run on demand until all are there again."""
@@ -91,7 +93,7 @@ class Provisioner:
             self._gate.withdraw(target.key)
             self._release(target.serving, target.teams)
             target.serving = ()
-            target.woken.set()
+            self._wake(target)
 
     def qualifiers(self) -> list[Key]:
         """All qualifiers that something is provisioned for."""
@@ -113,6 +115,8 @@ class Provisioner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for target in self._targets.values():
+            self._end_work(target)
 
     # -- one qualifier
 
@@ -121,14 +125,29 @@ class Provisioner:
         if target is None:
             target = self._targets[key] = Target(key)
             target.task = asyncio.get_running_loop().create_task(self._tend(target))
-            target.woken.set()
         return target
+
+    def _wake(self, target: Target) -> None:
+        self._begin_work(target)
+        target.woken.set()
+
+    def _begin_work(self, target: Target) -> None:
+        """Virtual time waits from the moment in which it is known that there is something to do."""
+        if target.work is None:
+            target.work = self._clock.working()
+            target.work.__enter__()
+
+    def _end_work(self, target: Target) -> None:
+        if target.work is not None:
+            work, target.work = target.work, None
+            work.__exit__(None, None, None)
 
     def _short_of(self, pool: Pool) -> None:
         """A pinned pool lacks a sandbox, or has one that is too old. In trouble, a timer is set already."""
         loop = asyncio.get_running_loop()
         for target in self._targets.values():
             if target.trouble is None and pool.key in target.keys:
+                self._begin_work(target)
                 loop.call_at(target.filled_at + RESPITE_S, target.woken.set)
 
     async def _tend(self, target: Target) -> None:
@@ -138,8 +157,8 @@ class Provisioner:
             target.woken.clear()
             target.stale = False
             try:
-                with self._clock.working():
-                    await self._round(target)
+                self._begin_work(target)
+                await self._round(target)
                 target.trouble = None
             except ResourceNotFound:
                 self._give_up(target)
@@ -148,6 +167,8 @@ class Provisioner:
             except Exception as bug:
                 log.exception("provisioned concurrency of %s", ":".join(target.key))
                 self._fail(target, LambentError(f"An internal error occurred: {type(bug).__name__}."))
+            finally:
+                self._end_work(target)
 
     async def _round(self, target: Target) -> None:
         """Make what is missing, then let calls have it, then end what is not wanted any more. Raises LambentError."""
@@ -237,7 +258,7 @@ class Provisioner:
         if passing and not trouble.is_told:  # real time: what is waited for is this machine
             asyncio.get_running_loop().call_later(trouble.pause_s, target.woken.set)
         else:
-            self._clock.call_later(trouble.pause_s, target.woken.set, background=True)
+            self._clock.call_later(trouble.pause_s, lambda: self._wake(target), background=True)
 
     def _ready(self, teams: Sequence[Team]) -> int:
         pools = self._keeper.pools

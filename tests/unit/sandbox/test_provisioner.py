@@ -224,6 +224,18 @@ async def test_old_ones_are_replaced_the_new_ones_first(world: World) -> None:
     assert not set(first) & set(world.starter.living)
 
 
+async def test_time_that_is_moved_by_hand_waits_until_old_ones_are_replaced(world: World) -> None:
+    await world.look()
+    assert world.clock._workers == 0
+    world.clock.advance(MAX_AGE_S)
+    world.keeper.expire(world.clock.monotonic())
+    assert world.clock._workers == 1
+    world.rest()
+    world.keeper.expire(world.clock.monotonic())
+    await world.settle()
+    assert world.clock._workers == 0
+
+
 async def test_an_old_one_at_work_finishes_its_call(world: World) -> None:
     await world.look()
     async with world.keeper.lease(world.twin) as sandbox:

@@ -111,6 +111,15 @@ class Metrics:
         for metric, news in calls.measures(minute):
             for key in _levels(metric, function, qualifier):
                 self._put(key, news)
+        if calls.durations:
+            self._ran(function, minute)
+
+    def _ran(self, function: Function, minute: float) -> None:
+        """Whatever was called was running, though it may have been over before anybody took a sample."""
+        for key in _levels("ConcurrentExecutions", function, ""):
+            rows = self._series.get(key)
+            if rows is None or minute not in rows[::_WIDTH]:
+                self._put(key, Minute(minute, 1, 1.0, 1.0, 1.0))
 
     def _put(self, key: Key, news: Minute) -> None:
         rows = self._series.get(key)

@@ -112,6 +112,10 @@ def _undeliverable(facts: Facts) -> str:
     return f"its {_record(facts)} could not be delivered to {facts.get('target')}: {facts.get('trouble')}"
 
 
+def _scaled(facts: Facts) -> str:
+    return f"scaling of {facts.get('what')}: {facts.get('message')} ({facts.get('cause')})"
+
+
 def _record(facts: Facts) -> str:
     return "dead letter" if facts.get("as") == "dead-letter" else "record"
 
@@ -142,4 +146,5 @@ _KINDS: dict[str, Callable[[Facts], str]] = {
     "undeliverable": _undeliverable,
     "replayed": _replayed,
     "answered-from-key": _answered,
+    "scaled": _scaled,
 }

@@ -57,6 +57,16 @@ def test_a_call_in_a_provisioned_environment_counts_as_one(metrics):
     assert metrics.minutes("ProvisionedConcurrencyInvocations", HELLO, "prod") == [Minute(NOON, 1, 1.0, 1.0, 1.0)]
 
 
+def test_whatever_was_called_ran_at_least_once_at_a_time_though_no_sample_saw_it(metrics):
+    metrics.hear(record(), ARN)
+    metrics.hear(record(), ARN)
+    assert metrics.minutes("ConcurrentExecutions", HELLO) == [Minute(NOON, 1, 1.0, 1.0, 1.0)]
+    metrics.sample("ConcurrentExecutions", HELLO, 3)
+    metrics.hear(record(), ARN)
+    assert metrics.minutes("ConcurrentExecutions", HELLO) == [Minute(NOON, 2, 4.0, 1.0, 3.0)]
+    assert metrics.minutes("ConcurrentExecutions", ALL) == [Minute(NOON, 1, 1.0, 1.0, 1.0)]
+
+
 def test_what_extensions_took_after_the_answer_counts_where_there_are_any(metrics):
     metrics.hear(record(), ARN)
     assert metrics.minutes("PostRuntimeExtensionsDuration", HELLO) == []

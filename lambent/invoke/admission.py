@@ -62,7 +62,8 @@ class Admission:
         if quota is None:
             quota = self._quota(version.account, version.region, version.name)
         scope = quota.scope
-        if quota.slots and (slot := self._enter_slot(quota, invocation, now)) is not None:
+        slot = self._slot(quota, invocation) if quota.slots else None
+        if slot is not None and self._enter(slot, now):
             return Permit(slot, slot.twin)
         running = quota.running
         if (pace := quota.own_pace) is None:
@@ -83,6 +84,8 @@ class Admission:
         if not invocation.attempt:
             quota.due = (due if due > now else now) + pace.gap_s
         quota.enter()
+        if slot is not None:
+            self._spill(slot)
         return Permit(quota, version)
 
     def extend(self, permit: Permit) -> Permit:
@@ -90,23 +93,29 @@ class Admission:
         permit.holder.enter()
         return Permit(permit.holder, permit.version)
 
-    def _enter_slot(self, quota: Quota, invocation: Invocation, now: float) -> Slot | None:
-        """The provisioned environments that take this call, one of them now at work; None if they do not."""
+    def _slot(self, quota: Quota, invocation: Invocation) -> Slot | None:
+        """The provisioned environments that are meant for this call."""
         group = quota.slots.get(invocation.invoked_arn)
-        slot = group.get(invocation.version.version) if group is not None else None
-        if slot is None:
-            return None
-        free = slot.running < slot.count and slot.due - now <= slot.pace.slack_s
-        free = free and quota.reserved != 0 and quota.scope.running < quota.scope.limit
-        if free:
-            slot.due = slot.pace.next_due(slot.due, now)
-            slot.served += 1
-            slot.enter()
-        else:
-            slot.spilled += 1
+        return group.get(invocation.version.version) if group is not None else None
+
+    def _enter(self, slot: Slot, now: float) -> bool:
+        """Take one of them, if one is free and may be called that often."""
+        quota = slot.quota
+        if slot.running >= slot.count or slot.due - now > slot.pace.slack_s:
+            return False
+        if quota.reserved == 0 or quota.scope.running >= quota.scope.limit:
+            return False
+        slot.due = slot.pace.next_due(slot.due, now)
+        slot.served += 1
+        slot.enter()
         if self.meter is not None:
-            self.meter(slot, not free)
-        return slot if free else None
+            self.meter(slot, False)
+        return True
+
+    def _spill(self, slot: Slot) -> None:
+        slot.spilled += 1
+        if self.meter is not None:
+            self.meter(slot, True)
 
     def _scale(self, quota: Quota, now: float) -> None:
         """More than have run at once in this window: an environment that it has had before, or a new one."""

@@ -184,6 +184,14 @@ def test_provisioned_concurrency_counts_for_the_account_though_it_is_idle():
     assert admission.claimed(ACCOUNT, REGION) == admission.busy(ACCOUNT, REGION) == 10
 
 
+def test_a_call_that_is_refused_in_the_end_has_not_spilled_over():
+    admission = provisioned(1, limit=1)
+    with admission.hold(LIVE, 0.0):
+        assert reason(admission, LIVE) == "ConcurrentInvocationLimitExceeded"
+    (slot,) = admission.slots()
+    assert (slot.served, slot.spilled) == (1, 0)
+
+
 def test_provisioned_concurrency_is_a_part_of_the_reserved():
     admission = provisioned(3)
     admission.set_reserved(*FUNCTION, 3)

@@ -59,10 +59,6 @@ class Extras:
         self.exists = exists
         self.doors = {door.prefix: door for door in doors}
 
-    def add(self, door: OwnDoor) -> None:
-        """A door to something that was built after this."""
-        self.doors[door.prefix] = door
-
     async def answer(self, request: Request) -> Response:
         try:
             door = self.doors.get("/".join(request.path.split("/", 3)[:3]))

@@ -48,6 +48,7 @@ from lambent.sandbox.agent_process import AgentProcess
 from lambent.sandbox.keeper import Keeper
 from lambent.sandbox.starter import Starter
 from lambent.sandbox.surroundings import Surroundings
+from lambent.scaling import Autoscaling
 from lambent.settings import Settings, names_in
 from lambent.store.answers import Answers
 from lambent.store.moment import Moment
@@ -123,6 +124,7 @@ class App:
         self.data = DataPlane(
             self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock
         )
+        self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)
 
     def _build_edge(self) -> None:
         settings = self.settings
@@ -138,7 +140,8 @@ class App:
                 ExplainDoor(self.records, self.journal, whereabouts),
             ),
         )  # fmt: skip
-        self.frontdoor = FrontDoor(Wire(settings), self.control, self.data, self.extras)
+        services = {"application-autoscaling": self.autoscaling.answer}
+        self.frontdoor = FrontDoor(Wire(settings), self.control, self.data, self.extras, services)
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real)
@@ -164,6 +167,7 @@ class App:
         self.spawn(self.gauges.sample_for_ever())
         self.spawn(self.ready_runtimes())
         self.limits.load_provisioned()
+        self.autoscaling.scaler.start()
 
     async def seal_old_environments(self) -> None:
         """An older Lambent stored them as they were; nothing of that may stay in the file."""
@@ -175,6 +179,7 @@ class App:
     async def stop(self) -> None:
         """Drain: running calls get `drain_s` to finish, then everything ends."""
         self._stopping = True
+        await self.autoscaling.scaler.close()
         await self.limits.provisioner.close()
         deadline = time.monotonic() + self.settings.drain_s
         if self.server:

@@ -1,6 +1,7 @@
 """The AWS endpoint: every request of every client comes in here, and every answer goes out."""
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -17,17 +18,28 @@ from lambent.wire.parse import Call, Wire
 
 log = logging.getLogger("lambent")
 
+Answers = Callable[[Call], Awaitable[Document]]  # one service's operations
+
 INVOKES = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")
 
 
 class FrontDoor:
     """`answer` never raises: whatever happens becomes an AWS error."""
 
-    def __init__(self, wire: Wire, control: Control, data: DataPlane, extras: Extras) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        control: Control,
+        data: DataPlane,
+        extras: Extras,
+        services: Mapping[str, Answers] | None = None,
+    ) -> None:
+        """`services`: what answers calls of the services beside Lambda, by botocore's name."""
         self.wire = wire
         self.control = control
         self.data = data
         self.extras = extras
+        self.services = services or {}
         self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
     async def answer(self, request: Request) -> Response:
@@ -39,11 +51,9 @@ class FrontDoor:
             work = self._runs.get(call.operation)
             if work is not None and call.service == "lambda":
                 return self._traced(call, *await work(call))
-            if call.service != "lambda":
-                raise NotImplementedYet(
-                    f"{call.service}:{call.operation} is not built yet: Lambent serves AWS Lambda so far."
-                )
-            return self.wire.render(call, await handle(self.control, call))
+            if call.service == "lambda":
+                return self.wire.render(call, await handle(self.control, call))
+            return self.wire.render(call, await self._beside(call))
         except AwsError as error:
             return self._refuse(asked, error)
         except LambentError as error:
@@ -52,6 +62,13 @@ class FrontDoor:
         except Exception:
             log.exception("a request could not be answered")
             return self._refuse(asked, ServiceException())
+
+    async def _beside(self, call: Call) -> Document:
+        answer = self.services.get(call.service)
+        if answer is None:
+            served = ", ".join(["lambda", *sorted(self.services)])
+            raise NotImplementedYet(f"{call.service}:{call.operation} is not built yet. Lambent serves: {served}.")
+        return await answer(call)
 
     def _traced(self, call: Call, result: Document, trace: str) -> Response:
         if isinstance(result, Replay):

@@ -15,6 +15,7 @@ class Gauges:
     def __init__(self, admission: Admission, metrics: Metrics) -> None:
         self._admission = admission
         self._metrics = metrics
+        self._calls: dict[tuple[Function, str], int] = {}  # of each qualifier, when it was last sampled
         admission.meter = self._metered
 
     async def sample_for_ever(self) -> None:
@@ -25,7 +26,7 @@ class Gauges:
             await asyncio.sleep(EVERY_S)
 
     def sample(self) -> None:
-        """What runs now. A function that runs nothing has no sample, as on AWS; provisioned concurrency always has."""
+        """What runs now. Where nothing ran since the last time, there is no sample, as on AWS."""
         for account, region in self._admission.scopes():
             self._sample_account(account, region)
         self._sample_provisioned()
@@ -46,15 +47,21 @@ class Gauges:
             put("ClaimedAccountConcurrency", everything, claimed)
 
     def _sample_provisioned(self) -> None:
-        found: dict[tuple[Function, str], tuple[int, int]] = {}
+        found: dict[tuple[Function, str], tuple[int, int, int]] = {}
         for slot in self._admission.slots():
             key = _function(slot), slot.qualifier
-            running, count = found.get(key, (0, 0))
-            found[key] = running + slot.running, count + slot.count
-        for (function, qualifier), (running, count) in found.items():
-            self._metrics.sample("ProvisionedConcurrentExecutions", function, running, qualifier)
-            if count:
-                self._metrics.sample("ProvisionedConcurrencyUtilization", function, running / count, qualifier)
+            running, count, calls = found.get(key, (0, 0, 0))
+            found[key] = running + slot.running, count + slot.count, calls + slot.served + slot.spilled
+        before, self._calls = self._calls, {key: calls for key, (_, _, calls) in found.items()}
+        for key, (running, count, calls) in found.items():
+            past = before.get(key, 0)
+            if running or calls > (past if calls >= past else 0):  # its slots are new: they count from 0 again
+                self._sample_qualifier(*key, running, count)
+
+    def _sample_qualifier(self, function: Function, qualifier: str, running: int, count: int) -> None:
+        self._metrics.sample("ProvisionedConcurrentExecutions", function, running, qualifier)
+        if count:
+            self._metrics.sample("ProvisionedConcurrencyUtilization", function, running / count, qualifier)
 
     def _metered(self, slot: Slot, spilled: bool) -> None:
         if spilled:

@@ -89,7 +89,7 @@ def _update(tx: Transaction, alias: StoredAlias, expected: str) -> None:
 
 def _delete(tx: Transaction, key: dict[str, str], alias: str) -> bool:
     """Whoever makes an alias of the same name later must not find the settings of this one."""
-    for query in ("provisioned_remove", "invoke_config_remove"):
+    for query in ("provisioned_remove", "invoke_config_remove", "scaling_target_remove", "scaling_activities_remove"):
         tx.write(query, **key, qualifier=alias)
     return tx.write("alias_delete", **key, alias=alias) == 1
 

@@ -81,6 +81,7 @@ PROFILES: tuple[Profile, ...] = (
     Profile(service="iam", scope="iam", version="2010-05-08", validation="ValidationError"),
     Profile(service="stepfunctions", scope="states", target="AWSStepFunctions"),
     Profile(service="ssm", scope="ssm", target="AmazonSSM"),
+    Profile(service="application-autoscaling", scope="application-autoscaling", target="AnyScaleFrontendService"),
 )
 
 _BY_SERVICE = {profile.service: profile for profile in PROFILES}

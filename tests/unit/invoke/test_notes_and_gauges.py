@@ -114,7 +114,7 @@ def test_each_sample_says_what_runs_of_what_there_is():
     }  # fmt: skip
 
 
-def test_what_runs_nothing_has_no_sample_but_provisioned_concurrency_that_rests_has_one():
+def test_what_runs_nothing_has_no_sample_provisioned_or_not():
     admission, metrics = Admission(1000), Metrics(FixedClock())
     gauges = Gauges(admission, metrics)
     with admission.hold(invocation(), 0.0):
@@ -123,10 +123,22 @@ def test_what_runs_nothing_has_no_sample_but_provisioned_concurrency_that_rests_
     admission.provide((ACCOUNT, REGION, "steady", "prod"), [(twin, 2)])
     gauges.sample()
     assert latest(metrics) == {
-        ("ProvisionedConcurrentExecutions", "steady", "prod"): 0,
-        ("ProvisionedConcurrencyUtilization", "steady", "prod"): 0,
         ("ClaimedAccountConcurrency", "", ""): 2,
     }
+
+
+def test_a_call_that_came_and_went_between_two_samples_is_seen_in_the_next_one_only():
+    admission, metrics = Admission(1000), Metrics(FixedClock())
+    gauges = Gauges(admission, metrics)
+    twin = version(name="steady", version="1", provisioned="prod")
+    admission.provide((ACCOUNT, REGION, "steady", "prod"), [(twin, 2)])
+    steady = invocation(version(name="steady", version="1"), invoked_arn=FUNCTION_ARN.replace("hello", "steady:prod"))
+    with admission.hold(steady, 0.0):
+        pass
+    gauges.sample()
+    gauges.sample()
+    (minute,) = metrics.minutes("ProvisionedConcurrencyUtilization", (ACCOUNT, REGION, "steady"), "prod")
+    assert (minute.count, minute.max) == (1, 0.0)
 
 
 async def test_samples_are_added_up_though_nobody_calls_anything(monkeypatch: pytest.MonkeyPatch):

@@ -16,7 +16,7 @@ from lambent.wire.sqs_query import with_names
 
 SERVICES = (
     *("lambda", "sqs", "sns", "s3", "events", "scheduler", "kinesis", "dynamodb", "dynamodbstreams", "logs"),
-    *("cloudwatch", "sts", "apigateway", "apigatewayv2", "cloudformation"),
+    *("cloudwatch", "sts", "apigateway", "apigatewayv2", "cloudformation", "application-autoscaling"),
 )
 _LOADER = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 

@@ -1,0 +1,1 @@
+"""AWS services beside Lambda that Lambent serves."""

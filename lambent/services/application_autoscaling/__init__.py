@@ -1,0 +1,1 @@
+"""Application Auto Scaling, for the provisioned concurrency of functions."""

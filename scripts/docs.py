@@ -60,7 +60,7 @@ def _formatter(prog: str) -> "object":
 
 
 def operations_page() -> str:
-    """Every operation of the Lambda model: served, or answered with 501."""
+    """Every operation of the Lambda model, served or answered with 501, and the services beside it."""
     from botocore.loaders import Loader
 
     from lambent.control.registry import operations
@@ -89,8 +89,31 @@ def operations_page() -> str:
             "",
             ", ".join(f"`{name}`" for name in missing) + ".",
             "",
+            *_services(),
         ]
     )
+
+
+def _services() -> list[str]:
+    """A section for each service beside Lambda: what is served of it, and what is not."""
+    from botocore.loaders import Loader
+
+    from lambent.services.application_autoscaling import registry as application_autoscaling
+
+    served = {"application-autoscaling": application_autoscaling.operations}
+    lines = []
+    for service, operations in sorted(served.items()):
+        model = Loader().load_service_model(service, "service-2")
+        missing = sorted(set(model["operations"]) - set(operations))
+        lines += [
+            f"## {model['metadata']['serviceId']} (`{service}`)",
+            "",
+            ", ".join(f"`{name}`" for name in sorted(operations)) + ".",
+            "",
+            f"Not built yet (501): {', '.join(f'`{name}`' for name in missing)}.",
+            "",
+        ]
+    return lines
 
 
 def _http(operation: dict[str, dict[str, str]]) -> str:

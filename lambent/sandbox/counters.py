@@ -10,6 +10,7 @@ class Counters:
 
     def __init__(self, fds: list[int]) -> None:
         self._fds = fds
+        self._cpu_ns: int | None = 0  # when `cpu_ms_since` looked last; None: nobody counts it
         self._last: tuple[bytes, ...] = ()  # what they said last; the files go away with the control group
 
     def memory_peak_mb(self) -> int:
@@ -21,6 +22,13 @@ class Counters:
         if data.startswith(b"usage_usec"):  # version 2
             return int(data.split(None, 2)[1]) * 1000
         return int(data) if data else None
+
+    def cpu_ms_since(self) -> float | None:
+        """CPU time since this was asked the last time, the first time since the beginning; None where nobody counts."""
+        if self._cpu_ns is None:
+            return None
+        before, self._cpu_ns = self._cpu_ns, self.cpu_ns()
+        return (self._cpu_ns - before) / 1e6 if self._cpu_ns is not None else None
 
     def keep(self, last: tuple[bytes, ...] = ()) -> None:
         """Before the group goes: an invocation that its environment does not survive has used memory too."""

@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Callable, Set
 
+from msgspec.structs import replace
+
 from lambent.clock import Clock
 from lambent.errors import AgentGone, NotNow, RuntimeMissing, SandboxError
 from lambent.model import RuntimeInfo, Version
@@ -104,7 +106,7 @@ class Keeper:
         """
         pool = self.pool(version)
         sandbox = await self.obtain(pool, version, fresh=True)
-        sandbox.why_cold, sandbox.owed_ms = "", 0.0  # no call has waited for it
+        sandbox.beginning = replace(sandbox.beginning, why_cold="", owed_ms=0.0)  # no call has waited for it
         self.release(pool, sandbox)
 
     def trim(self, pool: Pool) -> None:
@@ -359,7 +361,7 @@ class Keeper:
             agent = await self.present()
             waited_ms, why = (time.monotonic() - came) * 1000, coldness.AGENT_DIED
             sandbox = await start(agent, version, self._ended)
-        sandbox.why_cold = why
+        sandbox.beginning = replace(sandbox.beginning, why_cold=why)
         if waited_ms > WAIT_WORTH_TELLING_MS:
             sandbox.waited = waited_ms, "the node agent was being restarted"
         return sandbox

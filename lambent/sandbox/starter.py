@@ -18,7 +18,7 @@ from lambent.observe import report
 from lambent.observe.logbook import Logbook, LogStream
 from lambent.runtimes.environment import Credentials, environment, extension_environment, image_environment
 from lambent.runtimes.table import TABLE
-from lambent.sandbox import extension_files, image_process
+from lambent.sandbox import extension_files, image_process, init_phase
 from lambent.sandbox.agent_client import AgentClient, Given
 from lambent.sandbox.api_router import ApiServer
 from lambent.sandbox.brake import Brake
@@ -30,7 +30,7 @@ from lambent.sandbox.link import InitSpec, RuntimeLink
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Assign, Ended, Exited
 from lambent.sandbox.runtime_api import HttpLink
-from lambent.sandbox.sandbox import INIT_LIMIT_S, LONG_S, Sandbox
+from lambent.sandbox.sandbox import LONG_S, Sandbox
 from lambent.sandbox.snapshots import INIT_LIMIT_S as LONG_INIT_S
 from lambent.sandbox.snapshots import ONE_THREAD, WHOLE, Part, Snapshots
 from lambent.sandbox.surroundings import Surroundings
@@ -140,7 +140,7 @@ class Starter:
             sandbox.forget()
             sandbox.end()
             raise InitFailed
-        sandbox.ahead = True
+        sandbox.beginning = msgspec.structs.replace(sandbox.beginning, ahead=True)
         return sandbox
 
     async def _attempt(
@@ -200,11 +200,11 @@ class Starter:
     async def _through_init(
         self, agent: AgentClient, sandbox: Sandbox, spec: InitSpec, began: float, *, again: bool, part: Part
     ) -> None:
-        limit_s = part.limit_s or (float(sandbox.version.timeout_s) if again else INIT_LIMIT_S)
+        limit_s = part.limit_s or (float(sandbox.version.timeout_s) if again else init_phase.INIT_LIMIT_S)
         if part.template:
-            work = sandbox.restore(spec, max(0.0, part.began + limit_s - began), part.began)
+            work = init_phase.restore(sandbox, spec, max(0.0, part.began + limit_s - began), part.began)
         else:
-            work = sandbox.init(spec, limit_s, began, again=again)
+            work = init_phase.init(sandbox, spec, limit_s, began, again=again)
         if await work is None and not sandbox.doomed:
             agent.started(sandbox.name)
         elif sandbox.lost:

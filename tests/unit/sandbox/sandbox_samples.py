@@ -3,6 +3,7 @@
 from typing import Any
 
 from lambent.model import Invocation, Isolation, Version
+from lambent.sandbox.outcomes import WARM
 from lambent.sandbox.protocol import Hello
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
@@ -56,7 +57,8 @@ class FakeSandbox:
         self.forgotten = False
         self.apis = None  # no extensions
         self.settling = None
-        self.why_cold = self.ending = ""
+        self.beginning = WARM
+        self.ending = ""
         self.waited: tuple[float, str] | None = None
         self.farewell: object = None
         self.ends = 0

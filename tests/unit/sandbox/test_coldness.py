@@ -41,7 +41,7 @@ class Node:
     async def why(self, of=OF) -> str:
         """Of one more call, which runs and ends."""
         call = await self.call(of)
-        why = call.sandbox.why_cold
+        why = call.sandbox.beginning.why_cold
         await self.finish(call)
         return str(why)
 
@@ -58,7 +58,7 @@ async def test_the_first_call_of_all():
 async def test_all_sandboxes_are_busy():
     node = Node()
     calls = [await node.call(), await node.call()]
-    assert calls[1].sandbox.why_cold == "1 sandbox was busy"
+    assert calls[1].sandbox.beginning.why_cold == "1 sandbox was busy"
     assert await node.why() == "all 2 sandboxes were busy"
     for call in calls:
         await node.finish(call)
@@ -134,7 +134,7 @@ async def test_the_agent_dies_while_the_sandbox_is_made():
     await turns()
     node.starter.starting[0][0].set_result(node.starter.starting[0][1])
     await turns()
-    assert call.sandbox.why_cold == coldness.AGENT_DIED
+    assert call.sandbox.beginning.why_cold == coldness.AGENT_DIED
     await node.finish(call)
 
 

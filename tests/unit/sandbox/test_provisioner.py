@@ -166,7 +166,7 @@ async def test_calls_take_sandboxes_of_the_provisioned_version_which_have_not_wa
     assert world.twin.provisioned == "live"
     async with world.keeper.lease(world.twin) as sandbox:
         assert sandbox in world.starter.made
-        assert (sandbox.why_cold, sandbox.owed_ms) == ("", 0.0)
+        assert (sandbox.beginning.why_cold, sandbox.beginning.owed_ms) == ("", 0.0)
     assert world.starter.asked == 3
 
 

@@ -6,6 +6,7 @@ import pytest
 from sandbox_samples import version
 from test_sandbox_runs import MB, SPEC, Stage
 
+from lambent.sandbox.init_phase import restore
 from lambent.sandbox.link import InitDone
 
 CLONE = version(version="1", snap_start=True, memory_mb=128)
@@ -29,7 +30,7 @@ async def test_the_restore_counts_from_when_the_clone_was_asked_for_and_its_hook
     began = stage.clock.monotonic()
     stage.clock.advance(0.25)  # until the clone was there
     stage.link.takes_s = 0.0101
-    assert await stage.sandbox.restore(SPEC, 10.0, began) is None
+    assert await restore(stage.sandbox, SPEC, 10.0, began) is None
     stage.link.takes_s = 0.0048
     outcome = await stage.run()
     assert outcome.restore_ms == pytest.approx(260.1)
@@ -43,7 +44,7 @@ async def test_the_restore_counts_from_when_the_clone_was_asked_for_and_its_hook
 
 async def test_only_the_first_invocation_after_a_restore_tells_of_it(restored):
     stage = restored()
-    await stage.sandbox.restore(SPEC, 10.0, stage.clock.monotonic())
+    await restore(stage.sandbox, SPEC, 10.0, stage.clock.monotonic())
     await stage.run()
     outcome = await stage.run()
     assert (outcome.restore_ms, outcome.cold) == (None, False)
@@ -52,7 +53,7 @@ async def test_only_the_first_invocation_after_a_restore_tells_of_it(restored):
 async def test_a_hook_that_fails_dooms_the_clone_and_is_reported(restored):
     stage = restored()
     stage.link.init_answer = InitDone("Runtime.AfterRestoreError", b"{}")
-    assert await stage.sandbox.restore(SPEC, 10.0, stage.clock.monotonic()) == "error"
+    assert await restore(stage.sandbox, SPEC, 10.0, stage.clock.monotonic()) == "error"
     assert stage.sandbox.failed_init
     assert "\tStatus: error\tError Type: Runtime.AfterRestoreError\n" in stage.text()
 
@@ -60,7 +61,7 @@ async def test_a_hook_that_fails_dooms_the_clone_and_is_reported(restored):
 async def test_a_restore_whose_time_is_up_ends_the_clone(restored):
     stage = restored()
     stage.link.init_answer = None
-    assert await stage.sandbox.restore(SPEC, 0.0, stage.clock.monotonic()) == "timeout"
+    assert await restore(stage.sandbox, SPEC, 0.0, stage.clock.monotonic()) == "timeout"
     assert stage.kills == 1
     assert "\tStatus: timeout\n" in stage.text()
 
@@ -70,5 +71,5 @@ async def test_the_memory_of_the_template_counts_as_used_up_to_the_limit(restore
     stage = restored()
     stage.count(31 * MB, 0)
     stage.sandbox.shared_mb = shared_mb
-    await stage.sandbox.restore(SPEC, 10.0, stage.clock.monotonic())
+    await restore(stage.sandbox, SPEC, 10.0, stage.clock.monotonic())
     assert (await stage.run()).memory_peak_mb == reported_mb

@@ -13,6 +13,7 @@ from lambent.errors import AgentGone
 from lambent.model import Outcome, Version
 from lambent.sandbox.brake import Brake
 from lambent.sandbox.counters import Counters
+from lambent.sandbox.init_phase import init
 from lambent.sandbox.link import InitDone, InitSpec, LinkClosed, Reply
 from lambent.sandbox.logtap import LogTap
 from lambent.sandbox.protocol import Ended
@@ -101,8 +102,8 @@ class Stage:
             brake=Brake(brake),
         )  # fmt: skip
         self.timers = Timers(asyncio.get_running_loop(), self.clock)
-        self.sandbox._loop = self.timers  # type: ignore[assignment]
-        self.sandbox._watch = Watch(self.timers, LONG_S)  # type: ignore[arg-type]
+        self.sandbox.loop = self.timers  # type: ignore[assignment]
+        self.sandbox.watch = Watch(self.timers, LONG_S)  # type: ignore[arg-type]
         self.ending: Ended | None = None
 
     def kill(self) -> None:
@@ -124,7 +125,7 @@ class Stage:
         return b"".join(self.lines).decode()
 
     def close(self) -> None:
-        if not self.sandbox._ended.done():
+        if not self.sandbox.over:
             self.sandbox.ended(Ended("s1", None, False))
         for fd in (self.log, self.peak, self.cpu, self.braked):
             os.close(fd)
@@ -168,7 +169,7 @@ async def test_billed_is_init_and_duration_together_rounded_up_to_a_millisecond(
     stage = make(version(timeout_s=10))
     if init_s is not None:
         stage.link.takes_s = init_s
-        assert await stage.sandbox.init(SPEC) is None
+        assert await init(stage.sandbox, SPEC) is None
     stage.link.takes_s = run_s
     outcome = await stage.run()
     assert outcome.billed_ms == billed
@@ -178,7 +179,7 @@ async def test_billed_is_init_and_duration_together_rounded_up_to_a_millisecond(
 async def test_only_the_first_invocation_reports_init(make):
     stage = make()
     stage.link.takes_s = 0.08
-    await stage.sandbox.init(SPEC)
+    await init(stage.sandbox, SPEC)
     first, second = await stage.run(), await stage.run()
     assert (first.init_ms, second.init_ms) == (pytest.approx(80.0), None)
     assert stage.text().count("Init Duration") == 1
@@ -186,7 +187,7 @@ async def test_only_the_first_invocation_reports_init(make):
 
 async def test_the_log_of_an_invocation_stands_between_start_and_report(make):
     stage = make()
-    await stage.sandbox.init(SPEC)
+    await init(stage.sandbox, SPEC)
     os.write(stage.log, b"from init\n")
     await stage.run()
     os.write(stage.log, b"no end of line")
@@ -204,7 +205,7 @@ async def test_a_log_tail_is_given_only_when_it_was_asked_for(make):
 
 async def test_json_logs_at_level_warn_have_none_of_the_platforms_lines(make):
     stage = make(version(log_format="JSON", system_log_level="WARN"))
-    await stage.sandbox.init(SPEC)
+    await init(stage.sandbox, SPEC)
     await stage.run()
     assert stage.text() == ""
 
@@ -277,7 +278,7 @@ async def test_an_answered_invocation_is_not_watched_any_more(make):
     stage.clock.advance(soon)
     look()
     assert len(stage.timers.set) == 1
-    assert stage.sandbox._timer is None
+    assert stage.sandbox.timer is None
 
 
 async def test_the_timer_of_a_long_invocation_is_gone_when_it_is_answered(make):
@@ -328,7 +329,7 @@ async def test_when_the_agent_died_it_is_not_the_functions_failure(make):
 async def test_a_runtime_that_reports_why_it_cannot_start_dooms_its_sandbox(make):
     stage = make()
     stage.link.init_answer = InitDone("Runtime.InvalidEntrypoint", b'{"errorMessage": "x"}')
-    assert await stage.sandbox.init(SPEC) is None
+    assert await init(stage.sandbox, SPEC) is None
     assert not stage.sandbox.reusable
     outcome = await stage.run()
     assert (outcome.payload, outcome.error_type) == (b'{"errorMessage": "x"}', "Runtime.InvalidEntrypoint")
@@ -338,17 +339,17 @@ async def test_a_runtime_that_reports_why_it_cannot_start_dooms_its_sandbox(make
 async def test_init_that_takes_too_long_is_ended(make):
     stage = make()
     stage.link.init_answer = None
-    assert await stage.sandbox.init(SPEC, limit_s=0) == "timeout"
+    assert await init(stage.sandbox, SPEC, limit_s=0) == "timeout"
     assert stage.kills == 1
 
 
 async def test_a_runtime_that_dies_in_init_without_a_word_is_told_as_exited(make):
     stage = make()
     stage.link.init_answer = LinkClosed()
-    init = asyncio.ensure_future(stage.sandbox.init(SPEC))
+    phase = asyncio.ensure_future(init(stage.sandbox, SPEC))
     await asyncio.sleep(0)
     stage.sandbox.ended(Ended("s1", 1 << 8, False))
-    assert await init == "exited"
+    assert await phase == "exited"
     stage.sandbox.init_trouble = "exited"
     outcome = await stage.run()
     assert b"exit status 1" in outcome.payload
@@ -376,7 +377,7 @@ async def test_an_init_that_failed_is_reported_in_its_place(make, log_format, ph
     stage.link.init_answer = InitDone("Runtime.Oops", b"{}")
     stage.link.takes_s = 0.08
     os.write(stage.log, b"it said so\n")
-    await stage.sandbox.init(SPEC, again=phase == "invoke")
+    await init(stage.sandbox, SPEC, again=phase == "invoke")
     said, _, reported = stage.text().partition("it said so\n")
     assert reported.endswith(line)
     assert ("INIT_START" in said or "initStart" in said) == (phase == "init")
@@ -385,7 +386,7 @@ async def test_an_init_that_failed_is_reported_in_its_place(make, log_format, ph
 async def test_json_logs_at_level_warn_tell_of_failures_only(make):
     stage = make(version(log_format="JSON", system_log_level="WARN"))
     stage.link.init_answer = InitDone("Runtime.Oops", b"{}")
-    await stage.sandbox.init(SPEC)
+    await init(stage.sandbox, SPEC)
     await stage.run()
     kinds = [json.loads(line)["type"] for line in stage.text().splitlines()]
     assert kinds == ["platform.initReport", "platform.report"]
@@ -394,7 +395,7 @@ async def test_json_logs_at_level_warn_tell_of_failures_only(make):
 async def test_a_repeated_init_is_part_of_the_first_invocations_time_and_not_reported_apart(make):
     stage = make(version(timeout_s=10))
     stage.link.takes_s = 2.5
-    assert await stage.sandbox.init(SPEC, again=True) is None
+    assert await init(stage.sandbox, SPEC, again=True) is None
     stage.link.takes_s = 0.5
     first = await stage.run()
     assert stage.link.meta["deadline"] == int((stage.clock.epoch() - 0.5 + 7.5) * 1000)
@@ -407,7 +408,7 @@ async def test_a_repeated_init_is_part_of_the_first_invocations_time_and_not_rep
 async def test_what_a_repeated_init_leaves_of_the_time_is_all_that_the_invocation_has(make):
     stage = make(version(timeout_s=3))
     stage.link.takes_s = 2.0
-    await stage.sandbox.init(SPEC, again=True)
+    await init(stage.sandbox, SPEC, again=True)
     stage.link.answer, stage.link.takes_s = None, 0.0
     call = asyncio.ensure_future(stage.run())
     await asyncio.sleep(0)
@@ -468,8 +469,8 @@ async def test_the_end_lets_go_of_the_link_the_log_and_the_counters(make):
     stage.sandbox.ended(Ended("s1", 9, True, (b"%d" % (128 * MB), b"5000000")))
     assert stage.link.closed
     assert "last words" in stage.text()
-    assert stage.sandbox._counters.memory_peak_mb() == 128
-    assert stage.sandbox._counters.cpu_ns() == 5_000_000
+    assert stage.sandbox.counters.memory_peak_mb() == 128
+    assert stage.sandbox.counters.cpu_ns() == 5_000_000
 
 
 async def test_cpu_time_is_that_of_each_invocation_and_the_first_has_that_of_init(make):

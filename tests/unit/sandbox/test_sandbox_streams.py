@@ -38,7 +38,7 @@ class StreamingLink(FakeLink):
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     stage = Stage(version(timeout_s=3))
-    stage.link = stage.sandbox._link = StreamingLink(stage.clock)  # type: ignore[assignment]
+    stage.link = stage.sandbox.link = StreamingLink(stage.clock)  # type: ignore[assignment]
     stage.link.said = b"x" * 1000  # type: ignore[attr-defined]
     yield stage
     stage.close()

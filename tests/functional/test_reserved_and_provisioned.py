@@ -62,13 +62,13 @@ def provision(function: Function, qualifier: str, count: int) -> None:
 
 
 def wait_until_ready(function: Function, qualifier: str, count: int) -> None:
-    wait_until(lambda: allocation(function, qualifier)["Status"] != "IN_PROGRESS")
-    assert allocation(function, qualifier) == {
+    ready = {
         "RequestedProvisionedConcurrentExecutions": count,
         "AllocatedProvisionedConcurrentExecutions": count,
         "AvailableProvisionedConcurrentExecutions": count,
         "Status": "READY",
     }
+    wait_until(lambda: allocation(function, qualifier) == ready)
 
 
 def published(function: Function) -> str:
@@ -193,7 +193,7 @@ def test_provisioned_environments_come_back_after_a_restart_and_a_kill_and_follo
     client.update_function_configuration(FunctionName=name, Description="another")
     wait_until(lambda: client.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful")
     client.update_alias(FunctionName=name, Name="live", FunctionVersion=published(function))
-    wait_until(lambda: allocation(function, "live")["Status"] == "READY")
+    wait_until_ready(function, "live", 1)
     assert function.call(0, Qualifier="live").value[:2] == ["provisioned-concurrency", "2"]
 
 

@@ -32,8 +32,9 @@ class Provisioned:
         account, region, name, qualifier = key
         for config in self._control.concurrency.provisioned(account, region, name):
             if config.qualifier == qualifier:
-                ready = self._control.capacity.allocation(*key).status == "READY"
-                return Capacity(config.requested, config.last_modified, ready)
+                how = self._control.capacity.allocation(*key)
+                trouble = how.reason if how.status == "FAILED" else ""
+                return Capacity(config.requested, config.last_modified, how.status == "READY", trouble)
         return Capacity(0)
 
     async def provision(self, key: Key, count: int) -> None:

@@ -77,7 +77,7 @@ class ScalingActivity(OfQualifier, frozen=True, kw_only=True):
     description: str
     cause: str
     began_at: float
-    status: str  # Successful | Failed
+    status: str  # Successful | Failed; as it is shown also InProgress
     message: str
 
 
@@ -95,7 +95,7 @@ class Scaling:
         return {each.key: each for each in self._rows(ScalableTarget, "scaling_target_everywhere")}
 
     def target(self, key: Key) -> ScalableTarget | None:
-        return next((each for each in self.targets(*key[:2]) if each.key == key), None)
+        return next(iter(self._rows(ScalableTarget, "scaling_target_get", **_columns(key))), None)
 
     async def put_target(self, target: ScalableTarget) -> None:
         """Store one, or change it. Raises ResourceNotFound if its version or alias is gone."""
@@ -112,7 +112,8 @@ class Scaling:
         return self._rows(ScalingPolicy, "scaling_policy_everywhere")
 
     async def put_policy(self, policy: ScalingPolicy) -> None:
-        await self._db.write("scaling_policy_put", **_flat(policy))
+        """Store one, or change it. Raises ResourceNotFound if its target is gone."""
+        await self._db.transaction(partial(_put_of_target, query="scaling_policy_put", row=policy))
 
     async def remove_policy(self, key: Key, policy: str) -> bool:
         return await self._db.write("scaling_policy_remove", **_columns(key), policy=policy) == 1
@@ -131,7 +132,8 @@ class Scaling:
         return row["next_at"] if row else None
 
     async def put_action(self, action: ScheduledAction) -> None:
-        await self._db.write("scheduled_action_put", **_flat(action))
+        """Store one, or change it. Raises ResourceNotFound if its target is gone."""
+        await self._db.transaction(partial(_put_of_target, query="scheduled_action_put", row=action))
 
     async def action_done(self, action: ScheduledAction, next_at: float | None) -> None:
         """It was carried out, or passed over; unless it was changed meanwhile, it is due next at `next_at`."""
@@ -178,6 +180,12 @@ def _columns(key: Key) -> dict[str, str]:
 
 def _put(tx: Transaction, target: ScalableTarget) -> None:
     tx.write("scaling_target_put", **_flat(target), number=_number(tx, target.key))
+
+
+def _put_of_target(tx: Transaction, query: str, row: OfQualifier) -> None:
+    if tx.first("scaling_target_get", **_columns(row.key)) is None:
+        raise ResourceNotFound("The scalable target is gone.")
+    tx.write(query, **_flat(row))
 
 
 def _number(tx: Transaction, key: Key) -> int | None:

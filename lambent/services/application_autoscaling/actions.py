@@ -6,10 +6,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.errors import NotImplementedYet, ValidationException
+from lambent.errors import NotImplementedYet, ResourceNotFound, ValidationException
 from lambent.model import Document
 from lambent.services import schedules
 from lambent.services.application_autoscaling import resources
+from lambent.services.application_autoscaling.decisions import Capacity
 from lambent.services.application_autoscaling.scaler import Scaler, next_due
 from lambent.store.scaling import Key, ScalingActivity, ScheduledAction
 from lambent.wire.parse import Call
@@ -21,14 +22,17 @@ async def put_scheduled_action(scaler: Scaler, call: Call) -> Document:
     """Or change one, in what is given; a new one must have a schedule and a capacity."""
     key, asked, now = resources.key_of(call), call.parameters, scaler.clock.epoch()
     if scaler.store.target(key) is None:
-        raise resources.object_not_found("scalable target registered", key)
+        raise resources.not_registered(key)
     others = [each for each in scaler.store.actions(call.account, call.region) if each.key == key]
     former = next((each for each in others if each.action == asked["ScheduledActionName"]), None)
     if former is None and len(others) >= MOST:
         raise resources.limit_exceeded(f"A scalable target can have {MOST} scheduled actions at most")
     action = _changed(former or _new(key, asked, now), asked)
     _check(action)
-    await scaler.store.put_action(replace(action, next_at=next_due(action, now)))
+    try:
+        await scaler.store.put_action(replace(action, next_at=next_due(action, now)))
+    except ResourceNotFound:
+        raise resources.not_registered(key) from None
     return {}
 
 
@@ -113,25 +117,32 @@ async def describe_scaling_activities(scaler: Scaler, call: Call) -> Document:
         raise NotImplementedYet("IncludeNotScaledActivities is not built yet: only what was scaled is recorded.")
     found, newest = [], set[Key]()
     for activity in scaler.store.activities(call.account, call.region):
+        now = scaler.fleet.capacity(activity.key) if activity.key not in newest else None
         sets = activity.status == "Successful" and activity.description.startswith("Setting desired")
-        waits = sets and activity.key not in newest and not scaler.fleet.capacity(activity.key).ready
         newest |= {activity.key} if sets else set()
         if resources.wanted(call, activity.key):
-            found.append(_told(activity, waits=waits))
+            found.append(_told(_as_it_is(activity, now) if sets else activity))
     return resources.page(call, "ScalingActivities", found)
 
 
-def _told(activity: ScalingActivity, *, waits: bool) -> Document:
+def _as_it_is(activity: ScalingActivity, now: Capacity | None) -> ScalingActivity:
+    """What was set last may still be being made, or have failed since."""
+    if now is None or now.ready or not now.count:
+        return activity
+    what = activity.message.partition(". ")[0]
+    if now.trouble:
+        failed = what.replace("Successfully", "Failed to", 1)
+        return replace(activity, status="Failed", message=f"{failed}. Reason: {now.trouble}")
+    return replace(activity, status="InProgress", message=f"{what}. Waiting for change to be fulfilled by lambda.")
+
+
+def _told(activity: ScalingActivity) -> Document:
     shown = resources.named(activity.key) | {
         "ActivityId": activity.id,
         "Description": activity.description,
         "Cause": activity.cause,
         "StartTime": activity.began_at,
+        "StatusCode": activity.status,
+        "StatusMessage": activity.message,
     }
-    if waits:
-        first = activity.message.partition(". ")[0]
-        return shown | {
-            "StatusCode": "InProgress",
-            "StatusMessage": f"{first}. Waiting for change to be fulfilled by lambda.",
-        }
-    return shown | {"EndTime": activity.began_at, "StatusCode": activity.status, "StatusMessage": activity.message}
+    return shown if activity.status == "InProgress" else shown | {"EndTime": activity.began_at}

@@ -34,6 +34,7 @@ class Capacity(msgspec.Struct, frozen=True):
     count: int
     changed_at: float = 0.0  # epoch seconds
     ready: bool = True  # all of it can be used
+    trouble: str = ""  # why it never will be
 
 
 class Suspended(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.errors import NotImplementedYet, ValidationException
+from lambent.errors import NotImplementedYet, ResourceNotFound, ValidationException
 from lambent.model import Document
 from lambent.services.application_autoscaling import resources
 from lambent.services.application_autoscaling.resources import DIMENSION
@@ -28,10 +28,13 @@ async def put_scaling_policy(scaler: Scaler, call: Call) -> Document:
     _check_kind(asked, new=former is None)
     _check_tracking(asked[_CONFIGURATION])
     if scaler.store.target(key) is None:
-        raise resources.object_not_found("scalable target registered", key)
+        raise resources.not_registered(key)
     policy = replace(former or _new(scaler, key, asked["PolicyName"]), tracking=asked[_CONFIGURATION])
     _check_others(policy, [each for each in others if each is not former])
-    await scaler.store.put_policy(policy)
+    try:
+        await scaler.store.put_policy(policy)
+    except ResourceNotFound:
+        raise resources.not_registered(key) from None
     return {"PolicyARN": resources.policy_arn(policy), "Alarms": resources.alarms(policy)}
 
 

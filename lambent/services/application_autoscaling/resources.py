@@ -46,6 +46,10 @@ def object_not_found(what: str, key: Key, more: str = "") -> AwsError:
     return AwsError(message, code="ObjectNotFoundException", status=400)
 
 
+def not_registered(key: Key) -> AwsError:
+    return object_not_found("scalable target registered", key)
+
+
 def limit_exceeded(message: str) -> AwsError:
     return AwsError(message, code="LimitExceededException", status=400)
 

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -26,6 +27,7 @@ from lambent.store.scaling import Key, ScalableTarget, Scaling, ScalingActivity,
 log = logging.getLogger("lambent")
 
 MINUTE_S, HALF_S = 60, 30
+NAP_S = 3600.0  # at most, for what is due later: a machine's clock may be set meanwhile
 
 
 class Scaler:
@@ -72,26 +74,29 @@ class Scaler:
             moments.append(max(due, now))
         if moments and self._running:
             moment = min(moments)
-            self._timer = self.clock.call_later(moment - now, lambda: self._due(moment), background=True)
+            todo = self.look if moment - now > NAP_S else partial(self._due, moment)
+            self._timer = self.clock.call_later(min(moment - now, NAP_S), todo, background=True)
 
     def _due(self, moment: float) -> None:
         work = contextlib.ExitStack()
         work.enter_context(self.clock.working())
-        self._task = asyncio.get_running_loop().create_task(self._round(max(moment, self.clock.epoch()), work))
+        self._task = asyncio.get_running_loop().create_task(self._round(moment, work))
 
-    async def _round(self, now: float, work: contextlib.ExitStack) -> None:
+    async def _round(self, moment: float, work: contextlib.ExitStack) -> None:
         with work:
             try:
                 async with self.turn:
-                    await self._do(now)
+                    await self._do(moment, max(moment, self.clock.epoch()))
             except Exception:  # a disk that is full, or a bug: the next minute is another chance
                 log.exception("provisioned concurrency could not be scaled")
             self.look()
 
-    async def _do(self, now: float) -> None:
+    async def _do(self, moment: float, now: float) -> None:
+        """What is due at `moment`, which may have been a while ago on a busy machine."""
         for action in self.store.due_actions(now):
-            await self._carry_out(action, now)
-        if now % MINUTE_S < HALF_S:
+            with contextlib.suppress(ResourceNotFound):  # what it scaled has just gone
+                await self._carry_out(action, now)
+        if moment % MINUTE_S < HALF_S:
             await self._track(now)
         else:
             self._sample()
@@ -104,12 +109,17 @@ class Scaler:
             policies.setdefault(policy.key, []).append(policy)
         targets = self.store.all_targets() if policies else {}
         for key, group in policies.items():
-            target, capacity = targets[key], self.fleet.capacity(key)
-            views = [view(policy, self._metrics, now) for policy in group]
-            suspended = Suspended(target.in_suspended, target.out_suspended)
-            step = decisions.decide(views, capacity, Bounds(target.minimum, target.maximum), now, suspended)
-            if step:
-                await self._take(step, next(each for each in group if each.policy == step.policy), capacity.count, now)
+            if key in targets:
+                with contextlib.suppress(ResourceNotFound):  # it has just gone
+                    await self._track_one(targets[key], group, now)
+
+    async def _track_one(self, target: ScalableTarget, policies: list[ScalingPolicy], now: float) -> None:
+        capacity = self.fleet.capacity(target.key)
+        views = [view(policy, self._metrics, now) for policy in policies]
+        suspended = Suspended(target.in_suspended, target.out_suspended)
+        step = decisions.decide(views, capacity, Bounds(target.minimum, target.maximum), now, suspended)
+        if step:
+            await self._take(step, next(each for each in policies if each.policy == step.policy), capacity.count, now)
 
     async def _take(self, step: Step, policy: ScalingPolicy, before: int, now: float) -> None:
         alarm = resources.alarm_name(policy, "High" if step.out else "Low")
@@ -123,7 +133,9 @@ class Scaler:
 
     async def _carry_out(self, action: ScheduledAction, now: float) -> None:
         """Unless it was over before it came, as when the server was not running."""
-        target = self.store.all_targets()[action.key]
+        target = self.store.target(action.key)
+        if target is None:
+            return
         over = action.end_at is not None and (action.next_at or now) > action.end_at
         if not over and not target.schedule_suspended:
             await self._schedule(target, action, now)

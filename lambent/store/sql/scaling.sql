@@ -4,6 +4,11 @@ SELECT account, region, name, qualifier, minimum, maximum, role, in_suspended, o
 WHERE account = :account AND region = :region
 ORDER BY name, qualifier;
 
+-- name: scaling_target_get -- one scalable target
+SELECT account, region, name, qualifier, minimum, maximum, role, in_suspended, out_suspended,
+    schedule_suspended, id, tags, created_at FROM scalable_targets
+WHERE account = :account AND region = :region AND name = :name AND qualifier = :qualifier;
+
 -- name: scaling_target_everywhere -- every scalable target there is
 SELECT account, region, name, qualifier, minimum, maximum, role, in_suspended, out_suspended,
     schedule_suspended, id, tags, created_at FROM scalable_targets

@@ -312,6 +312,10 @@ async def test_while_environments_are_being_made_the_activity_is_in_progress_and
     capacity.allocations[KEY] = Allocation(status="READY")
     (activity,) = (await scaling("DescribeScalingActivities", ServiceNamespace="lambda"))["ScalingActivities"]
     assert activity["StatusCode"] == "Successful"
+    capacity.allocations[KEY] = Allocation(status="FAILED", reason="no room")
+    (activity,) = (await scaling("DescribeScalingActivities", ServiceNamespace="lambda"))["ScalingActivities"]
+    assert activity["StatusCode"] == "Failed"
+    assert activity["StatusMessage"] == "Failed to set desired concurrency to 2. Reason: no room"
 
 
 async def test_a_scheduled_action_sets_the_bounds_when_it_is_due(scaling, clock) -> None:

@@ -168,6 +168,18 @@ async def test_whatever_is_asked_is_answered_with_a_status_and_a_code(door, odd)
         assert read(response)[1]
 
 
+async def test_a_service_beside_lambda_is_answered_by_whoever_is_registered_for_it(door):
+    async def answer(call: Any) -> dict[str, Any]:
+        assert (call.operation, call.parameters) == ("DescribeScalableTargets", {"ServiceNamespace": "lambda"})
+        return {"ScalableTargets": []}
+
+    door.services = {"application-autoscaling": answer}
+    target = {"x-amz-target": "AnyScaleFrontendService.DescribeScalableTargets"}
+    signed = request(service="application-autoscaling").headers | target
+    response = await door.answer(Request("POST", "/", "", signed, b'{"ServiceNamespace": "lambda"}'))
+    assert (response.status, response.body) == (200, b'{"ScalableTargets":[]}')
+
+
 async def test_another_service_is_not_built_yet_and_says_which_operation(door):
     target = {"x-amz-target": "AmazonSQS.ListQueues", "content-type": "application/x-amz-json-1.0"}
     listing = Request("POST", "/", "", request(service="sqs").headers | target, b"{}")

@@ -14,11 +14,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lambent.clock import Clock, Timer
-from lambent.errors import LambentError
+from lambent.events import fate
 from lambent.events.attempt import Attempts, Result
 from lambent.events.ledger import Ledger
-from lambent.events.lines import LOW, MOST_READY, Line, Lines, may_start
+from lambent.events.lines import LOW, Line, Lines, may_start
 from lambent.events.load import Processors
+from lambent.events.supply import Supply
 from lambent.model import Event
 from lambent.sandbox.watch import Watch
 from lambent.store.queue import Again, FunctionKey, Over, Queue
@@ -28,7 +29,9 @@ log = logging.getLogger("lambent")
 YOUNG = 4 * (os.cpu_count() or 1)  # events at a time that have just been started
 YOUNG_S = 0.03
 LOOK_EVERY_S = 0.05  # at lines that were held back; others than events take and give back permits
+LOOK_AT_ALL_S = 30.0  # real seconds: timers know nothing of a machine's clock that is set anew
 SATURATED = 0.03  # less idle time than that: more at a time would only make all of them slower
+PATIENCE_S = 1.0  # even so a function of which nothing runs may start so often
 THROTTLE_PAUSE_S = 1.0
 EARLY_S = 0.001  # dates are doubles: a timer may seem to fire a little before what it was set for
 
@@ -62,13 +65,18 @@ class Dispatcher:
         self._clock = clock
         self._settle = settle
         self._ledger = Ledger(queue, self._spawn, self.pump)
+        self._supply = Supply(queue, self.lines, self._now, self._spawn, self._brought)
         self._processors = Processors()
         self._watch: Watch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._young = 0
         self._running = 0
         self._fresh = 0  # of these, those that have not come as far as asking for a permit
+        self._trying: set[int] = set()  # events that may have run, and have not come to anything yet
+        self._begun_at = 0.0  # monotonic seconds, when an event was begun last
+        self._started = False
         self._closing = False
+        self._look_at_all: asyncio.TimerHandle | None = None
         self._timer: Timer | None = None
         self._timer_at = math.inf
         self._looking = False
@@ -77,7 +85,7 @@ class Dispatcher:
     # -- intake's Dispatch
 
     def expect(self, event: Event) -> bool:
-        if self._closing or event.due > self._clock.epoch() or not self.lines.keeps(event):
+        if not self._started or self._closing or event.due > self._clock.epoch() or not self.lines.keeps(event):
             return False
         self.lines.line(_function(event)).storing += 1
         return True
@@ -91,8 +99,7 @@ class Dispatcher:
         elif taken:
             self.lines.make_ready(line, event)
         else:
-            self._stored(line, event.due)
-            self._refill(line)
+            self.added(line.function, event.due)
         self.pump()
 
     # -- life
@@ -101,26 +108,26 @@ class Dispatcher:
         """Take up what is on disk; what the last server had taken is returned, for the journal."""
         interrupted = list(await self._queue.interrupted())
         self.interrupted += len(interrupted)
-        for backlog in self._queue.backlogs():
+        for backlog in self._queue.backlogs():  # with what was accepted before this
             line = self.lines.line(backlog.function)
             line.stored, line.due = backlog.waiting, backlog.due
-        self._wake()
+        self._started = True
+        self._wake_now_and_then()
         return interrupted
 
     async def close(self, patience_s: float) -> None:
         """Start nothing more; let what runs come to its end, and write that down."""
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._look_at_all):
+            if timer is not None:
+                timer.cancel()
         deadline = time.monotonic() + patience_s
         while self._tasks and (left_s := deadline - time.monotonic()) > 0:
             await asyncio.wait(list(self._tasks), timeout=left_s)
         for task in list(self._tasks):
             task.cancel()
-        unfinished = bool(self._tasks)
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if not unfinished:
-            await self._queue.give_back()
+        await self._queue.give_back(self._trying | self._ledger.ids())
 
     def counts(self) -> dict[str, int]:
         return {
@@ -133,17 +140,12 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Start what may be started."""
-        if self._closing or self._ledger.full:
-            return
-        while self._may_start_more():
-            event = self.lines.next(self._may_start)
-            if event is None:
-                break
-            self._begin()
+        self._supply.go_on()
+        while (event := self._next()) is not None:
             self._fresh += 1
             self.lines.line(_function(event)).fresh += 1
             self._spawn(self._run(Runner(self), event))
-        if self.lines.held and not self._looking:
+        if (self.lines.held or self.lines.turns) and not self._looking and not self._closing:
             self._looking = True
             asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look_again)
 
@@ -153,30 +155,34 @@ class Dispatcher:
 
     def added(self, function: FunctionKey, due: float) -> None:
         """Somebody else has put an event into the queue, which nobody has taken."""
+        if not self._started:
+            return  # `start` finds it on disk
         line = self.lines.line(function)
-        self._stored(line, due)
+        line.stored = max(0, line.stored) + 1
+        line.due = min(line.due, due)
         self._refill(line)
 
     # -- details
 
-    def _may_start_more(self) -> bool:
-        if self._young >= YOUNG:
-            return False
-        return self._running < YOUNG or self._processors.idle() > SATURATED
+    def _who_may_start(self) -> Callable[[Line], bool] | None:
+        """Nobody, anybody, or, on a machine that has no time left, now and then a function of which nothing runs."""
+        if self._closing or self._ledger.full or self._young >= YOUNG:
+            return None
+        if self._running < YOUNG or self._processors.idle() > SATURATED:
+            return self._may_start
+        if time.monotonic() - self._begun_at < PATIENCE_S:
+            return None
+        return lambda line: not line.running and self._may_start(line)
 
     def _now(self) -> float:
         return self._clock.epoch() + EARLY_S
 
     def _may_start(self, line: Line) -> bool:
         now = self._now()
-        if not line.running and line.paused_until <= now:
-            return True
+        if not line.running or line.paused_until > now:
+            return line.paused_until <= now
         room, guaranteed = self._attempts.room(line.ready[0])
         return may_start(line, now, room - (line.fresh if guaranteed else self._fresh), guaranteed=guaranteed)
-
-    def _begin(self) -> None:
-        self._young += 1
-        self._running += 1
 
     async def _run(self, runner: Runner, first: Event) -> None:
         """This event, and then whatever is next, while there may be that many at a time."""
@@ -189,10 +195,7 @@ class Dispatcher:
             runner.long = False
             watch.begin(runner)
             try:
-                self._conclude(line, event, await self._attempts.make(event))
-            except Exception as error:
-                log.exception("event %s could not be tried", event.request_id)
-                self._conclude(line, event, self._attempts.broken(event, error))
+                await self._try(line, event)
             finally:
                 watch.end(runner)
                 line.running -= 1
@@ -206,57 +209,54 @@ class Dispatcher:
         self.pump()
 
     def _next(self) -> Event | None:
-        if self._closing or self._ledger.full or not self._may_start_more():
-            return None
-        event = self.lines.next(self._may_start)
+        """Whatever may be begun now."""
+        may_start = self._who_may_start()
+        event = self.lines.next(may_start) if may_start is not None else None
         if event is not None:
-            self._begin()
+            self._young += 1
+            self._running += 1
+            self._begun_at = time.monotonic()
         return event
 
+    async def _try(self, line: Line, event: Event) -> None:
+        """However that ends, it is in the ledger then."""
+        self._trying.add(event.id)
+        try:
+            self._conclude(line, event, await self._attempts.make(event))
+        except Exception as error:
+            log.exception("event %s could not be tried", event.request_id)
+            self._try_later(line, event, error)
+        self._trying.discard(event.id)
+
+    def _try_later(self, line: Line, event: Event, error: Exception) -> None:
+        try:
+            self._conclude(line, event, self._attempts.broken(event, error))
+        except Exception:  # perhaps what failed first: to find out how it is to be treated
+            self._again(line, fate.postponed(event, self._clock.epoch()))
+
     def _conclude(self, line: Line, event: Event, result: Result) -> None:
-        if result.again is not None:
-            if result.throttle is not None:
-                line.paused_until = self._clock.epoch() + THROTTLE_PAUSE_S
-                self._wake_at(line.paused_until)
-            again = result.again
-            self._settle(event, result)
-            self._ledger.put(Again(again), lambda: self._is_back(line, again))
-            return
+        if result.again is not None and result.throttle is not None:
+            line.paused_until = self._clock.epoch() + THROTTLE_PAUSE_S
+            self._wake_at(line.paused_until)
         rows = self._settle(event, result)
-        self._ledger.put(Over(event.id, rows), self._posted if rows else None)
+        if result.again is not None:
+            self._again(line, result.again)
+        else:
+            self._ledger.put(Over(event.id, rows), self._posted if rows else None)
 
-    def _is_back(self, line: Line, event: Event) -> None:
-        line = self.lines.line(line.function)
-        self._stored(line, event.due)
-        self._refill(line)
-
-    def _stored(self, line: Line, due: float) -> None:
-        line.stored += 1
-        line.due = min(line.due, due)
+    def _again(self, line: Line, event: Event) -> None:
+        self._ledger.put(Again(event), lambda: self.added(line.function, event.due))
 
     def _refill(self, line: Line) -> None:
         """Take more of its events from disk if there are few in memory, or come back when the next is due."""
         if line.wants(self._now()) and not self._closing:
-            line.taking = True
-            self._spawn(self._take(line))
+            self._supply.bring(line)
         elif not (line.waiting or line.running):
             self.lines.forget(line)
         elif line.stored and not line.taking and len(line.ready) < LOW:
             self._wake_at(max(line.due, line.paused_until))
 
-    async def _take(self, line: Line) -> None:
-        try:
-            found = await self._queue.take(line.function, self._now(), MOST_READY, self.lines.room())
-            line.stored -= len(found)
-            for event in found:
-                self.lines.make_ready(line, event)
-            next_due = self._queue.next_due(line.function)
-            line.due = math.inf if next_due is None else next_due
-        except LambentError as error:
-            log.error("events of %s cannot be taken: %s", line.function[2], error.message)
-            await asyncio.sleep(THROTTLE_PAUSE_S)
-        finally:
-            line.taking = False
+    def _brought(self, line: Line) -> None:
         self._refill(line)
         self.pump()
 
@@ -269,11 +269,18 @@ class Dispatcher:
             self._timer = self._clock.call_later(due - self._clock.epoch(), self._wake)
 
     def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer, self._timer_at = None, math.inf
         self.lines.look_again()
         for line in list(self.lines.all.values()):
             self._refill(line)
         self.pump()
+
+    def _wake_now_and_then(self) -> None:
+        if not self._closing:
+            self._look_at_all = asyncio.get_running_loop().call_later(LOOK_AT_ALL_S, self._wake_now_and_then)
+            self._wake()
 
     def _look_again(self) -> None:
         self._looking = False

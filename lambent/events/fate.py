@@ -35,9 +35,14 @@ def after(event: Event, outcome: Outcome, config: InvokeConfig, now: float) -> t
 
 def refused(event: Event, config: InvokeConfig, now: float) -> tuple[Event, Fate]:
     """The same after a throttle or an error of ours: the function has not seen it."""
+    later = postponed(event, now)
+    return later, _again(later, later.due, config)
+
+
+def postponed(event: Event, now: float) -> Event:
+    """The event as it is to be tried again after it was not run; longer after each time."""
     pause_s = min(2.0 ** min(event.throttles, 16), LONGEST_PAUSE_S)
-    later = replace(event, throttles=event.throttles + 1)
-    return later, _again(later, now + pause_s, config)
+    return replace(event, throttles=event.throttles + 1, due=now + pause_s)
 
 
 def _again(event: Event, due: float, config: InvokeConfig) -> Fate:

@@ -1,12 +1,15 @@
 """Taking events in: 202 means that it is on disk. Whoever comes while one group is being written goes with the next."""
 
 import asyncio
+import logging
+from collections import deque
 from typing import NamedTuple, Protocol
 
+from lambent.events.groups import first_group
 from lambent.model import Event
 from lambent.store.queue import Queue, Rows
 
-MOST_AT_ONCE = 500
+log = logging.getLogger("lambent")
 
 
 class Dispatch(Protocol):
@@ -35,7 +38,7 @@ class Intake:
     def __init__(self, queue: Queue, dispatch: Dispatch) -> None:
         self._queue = queue
         self._dispatch = dispatch
-        self._waiting: list[_Waiting] = []
+        self._waiting: deque[_Waiting] = deque()
         self._storing: asyncio.Task[None] | None = None
 
     async def accept(self, event: Event, rows: Rows = ()) -> None:
@@ -54,8 +57,8 @@ class Intake:
     async def _store(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-                await self._store_group(group)
+                number = first_group(len(each.event.payload) for each in self._waiting)
+                await self._store_group([self._waiting.popleft() for _ in range(number)])
         finally:
             self._storing = None
 
@@ -66,11 +69,23 @@ class Intake:
             await self._queue.add(marked, [row for each in group for row in each.rows])
         except Exception as refused:
             error = refused
-        for (event, taken), (_, _, stored) in zip(marked, group, strict=True):
-            self._dispatch.arrived(event, taken, stored=error is None)
-            if stored.done():
-                continue  # its client has gone: what is stored stays stored
-            if error is None:
-                stored.set_result(None)
-            else:
-                stored.set_exception(error)
+        for each in group:
+            _answer(each.stored, error)
+        for event, taken in marked:
+            self._tell(event, taken, stored=error is None)
+
+    def _tell(self, event: Event, taken: bool, *, stored: bool) -> None:
+        """A mistake over there keeps neither the others of its group nor those of the next from being told of."""
+        try:
+            self._dispatch.arrived(event, taken, stored=stored)
+        except Exception:
+            log.exception("event %s is stored, but cannot be dealt with now", event.request_id)
+
+
+def _answer(stored: "asyncio.Future[None]", error: Exception | None) -> None:
+    if stored.done():
+        return  # its client has gone: what is stored stays stored
+    if error is None:
+        stored.set_result(None)
+    else:
+        stored.set_exception(error)

@@ -5,17 +5,22 @@ from collections import deque
 from collections.abc import Callable
 
 from lambent.model import Event
-from lambent.store.queue import FunctionKey
+from lambent.store.queue import EVENT_BYTES, FunctionKey
 
 MOST_READY = 128  # events of one line in memory; the others stay on disk
 LOW = 32  # when fewer are ready, more are taken
-MOST_BYTES = 64 * 1024 * 1024  # of payloads in memory, of all lines together
+LARGEST = 1024 * 1024 + EVENT_BYTES  # no event takes more
+TAKE_BYTES = 4 * 1024 * 1024  # taken from disk at once, and the most that stays in memory of one line
+LOW_BYTES = 1024 * 1024  # when fewer are ready, more are taken
+MOST_BYTES = 64 * 1024 * 1024  # in memory, of all lines together
+SPARE_BYTES = 64 * 1024 * 1024  # on top of that, for the one event of those that have none in memory
 
 
 class Line:
     """The events of one function. Those `ready` are marked as taken on disk; `stored` more are there, and nobody's."""
 
     __slots__ = (
+        "bytes",
         "due",
         "fresh",
         "function",
@@ -31,6 +36,7 @@ class Line:
     def __init__(self, function: FunctionKey) -> None:
         self.function = function
         self.ready: deque[Event] = deque()
+        self.bytes = 0  # that they take
         self.storing = 0  # accepted, and ready as soon as they are on disk
         self.stored = 0
         self.due = math.inf  # epoch seconds; none of the stored ones is due before
@@ -49,15 +55,16 @@ class Line:
 
     def wants(self, now: float) -> bool:
         """Should more be taken from disk?"""
-        return bool(
-            self.stored and self.due <= now and not self.taking and self.paused_until <= now and len(self.ready) < LOW
-        )
+        if not self.stored or self.taking or self.due > now or self.paused_until > now:
+            return False
+        return len(self.ready) < LOW and self.bytes < LOW_BYTES
 
 
 class Lines:
     """All lines. `turns` are those with ready events that nothing is known to hold back; `held` those held back.
 
-    `held_bytes` is what the payloads of ready events take; it changes where those of a line do.
+    `held_bytes` is what ready events take; it changes where those of a line do. `awaited_bytes` is what those may take
+    that are being read.
     """
 
     def __init__(self) -> None:
@@ -65,6 +72,7 @@ class Lines:
         self.turns: deque[Line] = deque()
         self.held: set[Line] = set()
         self.held_bytes = 0
+        self.awaited_bytes = 0
 
     def line(self, function: FunctionKey) -> Line:
         found = self.all.get(function)
@@ -77,15 +85,25 @@ class Lines:
         line = self.line((event.account, event.region, event.name))
         if line.stored or len(line.ready) + line.storing >= MOST_READY:
             return False
-        return self.held_bytes + len(event.payload) <= MOST_BYTES
+        size = _size(event)
+        return line.bytes + size <= TAKE_BYTES and self.held_bytes + self.awaited_bytes + size <= MOST_BYTES
 
-    def room(self) -> int:
-        """Bytes of payloads that may still be taken from disk; one event always fits."""
-        return max(1, MOST_BYTES - self.held_bytes)
+    def room(self, line: Line) -> int:
+        """Bytes that may now be taken from disk for this line; 0 if it has to wait.
+
+        Cases: 1 there is room for all; 2 it has nothing in memory: one event, so that lines which are full of events
+        that may not run starve no other; 3 neither.
+        """
+        left = MOST_BYTES - self.held_bytes - self.awaited_bytes
+        if left >= TAKE_BYTES:
+            return TAKE_BYTES
+        return LARGEST if not line.ready and left + SPARE_BYTES >= LARGEST else 0
 
     def make_ready(self, line: Line, event: Event) -> None:
+        size = _size(event)
         line.ready.append(event)
-        self.held_bytes += len(event.payload)
+        line.bytes += size
+        self.held_bytes += size
         self.take_turn(line)
 
     def take_turn(self, line: Line) -> None:
@@ -106,7 +124,9 @@ class Lines:
                 self.held.add(line)
                 continue
             event = line.ready.popleft()
-            self.held_bytes -= len(event.payload)
+            size = _size(event)
+            line.bytes -= size
+            self.held_bytes -= size
             line.running += 1
             self.take_turn(line)
             return event
@@ -138,3 +158,7 @@ def may_start(line: Line, now: float, room: int, *, guaranteed: bool) -> bool:
     if guaranteed:
         return room > 0
     return line.running < room
+
+
+def _size(event: Event) -> int:
+    return len(event.payload) + EVENT_BYTES

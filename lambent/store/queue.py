@@ -1,7 +1,7 @@
 """The durable queue of accepted events, in a database of its own: its traffic holds up no operation of the API."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from lambent.store.connection import Row
 from lambent.store.database import Database, Transaction
 
 SQL = queries.SQL / "queue"
-MOST_BYTES = 8 * 1024 * 1024  # of payloads that are taken at once
+EVENT_BYTES = 1024  # that an event takes in memory besides its payload
+MOST_BYTES = 8 * 1024 * 1024  # of events that are taken at once
 LARGEST_ANSWER = 65_536  # bytes of an answer that are kept of an event that failed
 
 FunctionKey = tuple[str, str, str]  # account, region, name
@@ -87,9 +88,9 @@ class Queue:
         """At a start: what the last server had taken. It may have run, and is to be tried again."""
         return await self._db.transaction(_interrupted)
 
-    async def give_back(self) -> None:
-        """At an orderly stop: what was taken and not tried has not run."""
-        await self._db.write("events_all_back")
+    async def give_back(self, but: Set[int] = frozenset()) -> None:
+        """At an orderly stop: what was taken and not tried has not run, unlike these."""
+        await self._db.transaction(partial(_give_back, but=but))
 
     def backlogs(self) -> list[Backlog]:
         rows = self._db.read("events_by_function")
@@ -123,7 +124,7 @@ def _key(function: FunctionKey) -> dict[str, str]:
 def _take(tx: Transaction, function: FunctionKey, now: float, limit: int, room: int) -> list[Event]:
     ids: list[dict[str, int]] = []
     for row in tx.read("events_due", **_key(function), now=now, limit=limit):
-        room -= row["size"]
+        room -= row["size"] + EVENT_BYTES
         if room < 0 and ids:
             break
         ids.append({"id": row["id"]})
@@ -137,15 +138,18 @@ def _settle(tx: Transaction, changes: Sequence[Again | Over]) -> None:
     for change in changes:
         if isinstance(change, Again):
             event = change.event
-            again.append(
-                {"id": event.id, "due": event.due, "attempts": event.attempts, "throttles": event.throttles}
-            )
+            again.append({"id": event.id, "due": event.due, "attempts": event.attempts, "throttles": event.throttles})
             continue
         ended.append({"id": change.id})
         for query, parameters in change.rows:
             tx.write(query, **parameters)
     tx.write_many("event_end", ended)
     tx.write_many("event_again", again)
+
+
+def _give_back(tx: Transaction, but: Set[int]) -> None:
+    taken = [row["id"] for row in tx.read("events_interrupted")]
+    tx.write_many("event_give_back", [{"id": each} for each in taken if each not in but])
 
 
 def _interrupted(tx: Transaction) -> list[Row]:

@@ -94,6 +94,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 async def stage(db: Database) -> AsyncIterator[Stage]:
     stage = Stage(db)
+    await stage.dispatcher.start()
     yield stage
     stage.attempts.gate.set()
     await stage.dispatcher.close(30)
@@ -223,6 +224,122 @@ async def test_a_disk_that_takes_nothing_delays_the_end_of_events_and_loses_none
     await stage.settled()
     assert stage.queue.find("a") is None
     assert len(stage.attempts.tried) == 1
+
+
+async def test_events_of_before_the_start_run_once_and_do_not_count_as_interrupted(db):
+    stage = Stage(db)
+    await stage.accept("early", "bird")
+    assert await stage.dispatcher.start() == []
+    await stage.settled()
+    assert sorted(request for request, _ in stage.attempts.tried) == ["bird", "early"]
+    assert stage.dispatcher.counts() == {"running": 0, "waiting": 0, "interrupted": 0}
+    await stage.dispatcher.close(30)
+
+
+async def test_when_a_machine_has_time_again_others_start_though_nothing_has_ended(stage):
+    idle = [0.0]
+    await _fill_with_slow_ones(stage, lambda: idle[0])
+    await stage.accept("other", name="other")
+    await _turns()
+    assert stage.attempts.running["other"] == 0
+    idle[0] = 1.0
+    await _until(lambda: stage.attempts.running["other"] == 1)
+
+
+async def test_slow_functions_keep_no_other_from_running_on_a_machine_that_never_has_time(stage, monkeypatch):
+    monkeypatch.setattr("lambent.events.dispatcher.PATIENCE_S", 0.01)
+    await _fill_with_slow_ones(stage, lambda: 0.0)
+    await stage.accept("more", name="slow")
+    await stage.accept("other", name="other")
+    await _until(lambda: stage.attempts.running["other"] == 1)
+    assert stage.attempts.running["slow"] == YOUNG  # only functions of which nothing runs
+
+
+async def test_an_event_is_tried_again_even_if_nobody_can_tell_how_it_is_to_be_treated(stage):
+    answers = iter([StoreError("cannot read"), answered()])
+    stage.attempts.answers = lambda event: next(answers)
+    stage.attempts.broken = _unreadable  # type: ignore[method-assign]
+    await stage.accept("a")
+    await stage.clock.run_until_idle(3600)
+    assert [end.condition for end in stage.ended] == ["Success"]
+    assert stage.dispatcher.counts()["running"] == 0
+
+
+async def test_a_change_that_can_never_be_written_holds_up_no_other(stage, monkeypatch):
+    monkeypatch.setattr("lambent.events.ledger.PAUSE_S", 0)
+    good, refused = stage.queue.settle, []
+
+    async def settle(changes):
+        if any(change.id == 2 for change in changes) and len(refused) < 10:
+            refused.append(1)
+            raise ValueError("no such thing can be written")
+        await good(changes)
+
+    stage.queue.settle = settle
+    await asyncio.gather(*(stage.accept(str(number)) for number in range(1, 20)))
+    await stage.settled()
+    assert stage.dispatcher.counts()["waiting"] == 0
+    assert Queue(stage.queue._db).backlogs() == []
+
+
+async def test_a_stop_that_breaks_off_calls_gives_back_what_has_not_been_tried(db):
+    stage = Stage(db)
+    await stage.dispatcher.start()
+    stage.attempts.gate.clear()
+    await asyncio.gather(*(stage.accept(str(number)) for number in range(YOUNG + 20)))
+    await _turns()
+    await stage.dispatcher.close(0)
+    interrupted = {row["request_id"] for row in await Queue(db).interrupted()}
+    assert interrupted == {request for request, _ in stage.attempts.tried}
+
+
+async def test_a_count_that_has_gone_wrong_is_put_right_by_what_is_on_disk(stage):
+    for wrong in (-1, 3):
+        stage.dispatcher.lines.line((event().account, event().region, "f")).stored = wrong
+        await stage.accept(f"a{wrong}", name="f")
+        await stage.settled()
+    assert len(stage.ended) == 2
+    assert stage.dispatcher.counts() == {"running": 0, "waiting": 0, "interrupted": 0}
+    assert not stage.dispatcher.lines.all
+
+
+async def test_a_backlog_of_many_functions_fits_into_the_memory_that_there_is_for_it(db, stage, monkeypatch):
+    for name, size in {"MOST_BYTES": 60_000, "SPARE_BYTES": 20_000, "TAKE_BYTES": 12_000, "LARGEST": 3_000}.items():
+        monkeypatch.setattr(f"lambent.events.lines.{name}", size)
+    numbers = range(1, 481)
+    await Queue(db).add(
+        [(event(id=at, request_id=str(at), name=f"f{at % 40}", payload=b"x" * 1_900), False) for at in numbers]
+    )
+    lines, most = stage.dispatcher.lines, [0]
+    make_ready = lines.make_ready
+
+    def watched(line, event):
+        make_ready(line, event)
+        most[0] = max(most[0], lines.held_bytes)
+
+    lines.make_ready = watched
+    await stage.dispatcher.start()
+    await stage.settled()
+    assert len(stage.ended) == 480
+    assert 40_000 < most[0] <= 80_000
+    assert (lines.held_bytes, lines.awaited_bytes) == (0, 0)
+
+
+async def _fill_with_slow_ones(stage: Stage, idle: Callable[[], float]) -> None:
+    stage.attempts.gate.clear()
+    stage.dispatcher._processors.idle = idle  # type: ignore[method-assign]
+    await asyncio.gather(*(stage.accept(f"slow-{number}", name="slow") for number in range(YOUNG)))
+    await _until(lambda: stage.attempts.running["slow"] == YOUNG and stage.dispatcher._young == 0)
+
+
+def _unreadable(event: Event, bug: Exception) -> Result:
+    raise StoreError("cannot read")
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110  nobody tells of it
+            await asyncio.sleep(0.005)
 
 
 async def _turns() -> None:

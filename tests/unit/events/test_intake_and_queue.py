@@ -8,11 +8,13 @@ import pytest
 from event_samples import NOW, event
 
 from lambent.errors import StoreError
+from lambent.events.groups import first_group
 from lambent.events.intake import Intake
 from lambent.model import Event
 from lambent.store.database import Database
-from lambent.store.queue import Again, Over, Queue, open_queue
+from lambent.store.queue import EVENT_BYTES, Again, Over, Queue, open_queue
 
+MB = 1024 * 1024
 HERE = ("111111111111", "eu-west-1", "hello")
 
 
@@ -90,10 +92,10 @@ async def test_events_are_taken_in_the_order_in_which_they_are_due_and_only_once
     assert queue.next_due(HERE) == NOW + 99
 
 
-async def test_no_more_payload_is_taken_than_there_is_room_for_but_one_at_least(db):
+async def test_no_more_bytes_are_taken_than_there_is_room_for_but_one_at_least(db):
     queue = Queue(db)
     await queue.add([(event(id=number, payload=b"x" * 1000), False) for number in range(1, 6)])
-    assert len(await queue.take(HERE, NOW, 10, 2500)) == 2
+    assert len(await queue.take(HERE, NOW, 10, 2 * (1000 + EVENT_BYTES) + 500)) == 2
     assert len(await queue.take(HERE, NOW, 10, 1)) == 1
 
 
@@ -119,3 +121,32 @@ async def test_the_end_of_an_event_and_what_takes_its_place_are_one_write(db):
     with pytest.raises(StoreError):
         await queue.settle([Over(1, (("there is no such query", {}),))])
     assert queue.find(event().request_id) is not None
+
+
+async def test_one_group_has_so_many_events_and_so_many_bytes_and_a_larger_event_is_alone():
+    assert first_group([1] * 1000) == 500
+    assert first_group([3 * MB] * 10) == 2
+    assert first_group([9 * MB, 1]) == 1
+    assert first_group([]) == 0
+
+
+async def test_events_are_answered_and_told_of_though_dealing_with_one_fails(db):
+    dispatch, told = FakeDispatch(), []
+
+    def arrived(event: Event, taken: bool, *, stored: bool) -> None:
+        told.append(event.request_id)
+        if event.request_id == "0":
+            raise ValueError("a bug")
+
+    dispatch.arrived = arrived  # type: ignore[method-assign]
+    intake = Intake(Queue(db), dispatch)
+    await asyncio.gather(*(intake.accept(event(request_id=str(number))) for number in range(3)))
+    await intake.close()
+    assert told == ["0", "1", "2"]
+
+
+async def test_what_has_not_been_tried_is_given_back_and_what_may_have_run_is_not(db):
+    queue = Queue(db)
+    await queue.add([(event(id=1), True), (event(id=2), True), (event(id=3), True)])
+    await queue.give_back({2})
+    assert [row["id"] for row in await queue.interrupted()] == [2]

@@ -6,7 +6,17 @@ from event_samples import NOW, event
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambent.events.lines import MOST_BYTES, MOST_READY, Line, Lines, may_start
+from lambent.events.lines import (
+    LARGEST,
+    MOST_BYTES,
+    MOST_READY,
+    SPARE_BYTES,
+    TAKE_BYTES,
+    Line,
+    Lines,
+    may_start,
+)
+from lambent.store.queue import EVENT_BYTES
 
 
 def put(lines: Lines, name: str, number: int = 1) -> Line:
@@ -60,11 +70,32 @@ def test_a_new_event_stays_in_memory_only_if_none_of_its_function_is_on_disk_bef
 
 def test_memory_holds_so_many_events_of_a_function_and_so_many_bytes_of_all():
     lines = Lines()
-    put(lines, "many", MOST_READY)
+    full = put(lines, "many", MOST_READY)
     assert not lines.keeps(event(account="1", region="r", name="many"))
+    empty = lines.line(("1", "r", "other"))
+    assert lines.room(full) == lines.room(empty) == TAKE_BYTES
     lines.held_bytes = MOST_BYTES
     assert not lines.keeps(event(account="1", region="r", name="other"))
-    assert lines.room() == 1
+    assert (lines.room(full), lines.room(empty)) == (0, LARGEST)
+    lines.awaited_bytes = SPARE_BYTES
+    assert lines.room(empty) == 0
+
+
+def test_events_without_a_payload_count_too():
+    lines = Lines()
+    put(lines, "a", 100)
+    assert lines.held_bytes == 100 * (EVENT_BYTES + len(event().payload))
+
+
+def test_large_events_of_one_function_leave_room_in_memory_for_others():
+    lines, large = Lines(), event(account="1", region="r", name="a", payload=b"x" * 1_000_000)
+    while lines.keeps(large):
+        lines.make_ready(lines.line(("1", "r", "a")), large)
+    line = lines.line(("1", "r", "a"))
+    line.stored, line.due = 100, NOW
+    assert line.bytes <= TAKE_BYTES
+    assert not line.wants(NOW)
+    assert lines.room(line) == TAKE_BYTES
 
 
 def test_what_is_taken_out_is_counted_out():

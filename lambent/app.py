@@ -194,8 +194,8 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.keeper.agent:
-            self.keeper.agent.close()
+        if self.keeper.agency.agent:
+            self.keeper.agency.agent.close()
         await self.process.stop()
         for part in (self.records, self.journal, self.logbook, self.events, self.stores):
             part.close()
@@ -204,7 +204,7 @@ class App:
 
     async def connect(self) -> None:
         agent = await AgentClient.connect(self.process.path, self.agent_gone, self.process.check)
-        await self.keeper.attach(agent)
+        await self.keeper.agency.attach(agent)
 
     def agent_gone(self) -> None:
         """Every sandbox died with it. Calls that ran get an error, the next ones a new agent."""
@@ -229,16 +229,16 @@ class App:
             with contextlib.suppress(LambentError):  # who needs it is told why it cannot be used
                 await self.control.capacity.seal({}, "")
         for runtime in sorted({as_version(stored).husk_runtime for stored in latest}):
-            if self.keeper.refuse(runtime) is None:
+            if self.keeper.agency.refuse(runtime) is None:
                 try:
-                    await self.keeper.use(runtime)
+                    await self.keeper.agency.use(runtime)
                 except LambentError as error:
                     log.warning("husks for %s: %s", runtime, error.message)
 
     # -- small services
 
     async def status(self) -> dict[str, Any]:
-        agent = self.keeper.agent
+        agent = self.keeper.agency.agent
         try:
             counts = await agent.counts() if agent else None
         except AgentGone:
@@ -252,7 +252,7 @@ class App:
             "endpoint": self.endpoint,
             "data": str(self.settings.data_dir.absolute()),
             "isolation": agent.hello.isolation if agent else None,
-            "runtimes": sorted(self.keeper.runtimes().values(), key=lambda info: info.name) if agent else [],
+            "runtimes": sorted(self.keeper.agency.runtimes().values(), key=lambda info: info.name) if agent else [],
             "sandboxes": self.keeper.counts()
             | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
             "functions": len(self.stores.functions.all_latest()),

@@ -26,7 +26,7 @@ class EngineCapacity:
         self._limits = limits
         self._names = names
         self._invoke_configs = invoke_configs
-        self._secrets = Secrets(keeper.present)
+        self._secrets = Secrets(keeper.agency.present)
         self.gone: Gone = lambda account, region, name: None
 
     def seal(self, variables: Mapping[str, str], owner: str) -> Coroutine[Any, Any, bytes]:
@@ -60,13 +60,13 @@ class EngineCapacity:
         return self._keeper.reads(digests)
 
     def refuse(self, runtime: str) -> str | None:
-        return self._keeper.refuse(runtime)
+        return self._keeper.agency.refuse(runtime)
 
     def refuse_images(self) -> str | None:
-        return self._keeper.refuse_images()
+        return self._keeper.agency.refuse_images()
 
     def refuse_snapshots(self) -> str | None:
-        agent = self._keeper.agent
+        agent = self._keeper.agency.agent
         return agent.hello.isolation.no_snapshots or None if agent else None
 
     def _forget_names(self, account: str, region: str, name: str) -> None:

@@ -53,8 +53,8 @@ async def _serve(settings: Settings, process: AgentProcess) -> int:
         await app.stop()
         return 1
     calm_collector()
-    if app.keeper.agent:
-        print(banner(app.endpoint, app.keeper.agent.hello, settings, app.clock.epoch()), flush=True)
+    if app.keeper.agency.agent:
+        print(banner(app.endpoint, app.keeper.agency.agent.hello, settings, app.clock.epoch()), flush=True)
     await asyncio.wait(
         [asyncio.ensure_future(enough.wait()), asyncio.ensure_future(app.failed.wait())],
         return_when=asyncio.FIRST_COMPLETED,

@@ -7,12 +7,15 @@ runtime, then those extensions that asked for the event.
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lambent.clock import Clock
 from lambent.sandbox.apis import Apis
 from lambent.sandbox.extension_states import Extension
+
+if TYPE_CHECKING:
+    from lambent.sandbox.sandbox import Sandbox
 
 
 class Budget(NamedTuple):
@@ -52,3 +55,19 @@ async def shut_down(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(left_s):
             await asyncio.gather(apis.extensions.gone(), apis.telemetry.flush())
+
+
+async def end_all(sandboxes: "Iterable[Sandbox]", patience_s: float, clock: Clock) -> None:
+    """Let calls that are answered come to their reports, then end all sandboxes that have a SHUTDOWN phase to go
+    through, and wait for them; for all of that together no longer than `patience_s`."""
+    deadline = clock.monotonic() + patience_s
+    busy = [sandbox.settling for sandbox in sandboxes if sandbox.settling is not None]
+    if busy:
+        await asyncio.wait(busy, timeout=max(0.0, patience_s - EXTERNAL.total_ms / 1000))
+    ending = []
+    for sandbox in list(sandboxes):
+        if sandbox.apis is not None and sandbox.apis.active:
+            sandbox.end()
+        ending += [sandbox.farewell] if sandbox.farewell else []
+    if ending:
+        await asyncio.wait(ending, timeout=max(0.0, deadline - clock.monotonic()))

@@ -152,12 +152,12 @@ async def test_who_waited_for_a_place_is_told_how_long_and_for_what():
 
 
 async def test_who_waited_for_the_agent_is_told_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lambent.sandbox.keeper.WAIT_WORTH_TELLING_MS", -1.0)
+    monkeypatch.setattr("lambent.sandbox.lease.WAIT_WORTH_TELLING_MS", -1.0)
     node = Node()
-    agent, node.keeper.agent = node.keeper.agent, None
+    agent, node.keeper.agency.agent = node.keeper.agency.agent, None
     call = Call(node.keeper, OF, asyncio.get_running_loop())
     await turns()
-    await node.keeper.attach(agent)  # type: ignore[arg-type]
+    await node.keeper.agency.attach(agent)  # type: ignore[arg-type]
     await turns()
     node.starter.starting[0][0].set_result(node.starter.starting[0][1])
     await turns()

@@ -24,7 +24,7 @@ class Stage:
         self.starter = FakeStarter(self.product)
         usual = {"idle_expiry_s": IDLE_S, "max_age_s": AGE_S, "memory_budget_mb": 500}
         self.keeper = Keeper(Settings(**(usual | changes)), self.starter, self.product, self.real)  # type: ignore[arg-type]
-        self.keeper.agent = FakeAgent()  # type: ignore[assignment]
+        self.keeper.agency.agent = FakeAgent()  # type: ignore[assignment]
 
     async def run(self, name: str = "hello") -> Any:
         return await run_one(self.keeper, self.starter, version(name))

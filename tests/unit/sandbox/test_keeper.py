@@ -83,7 +83,7 @@ def make_keeper(**changes: Any) -> tuple[Keeper, FakeStarter, FakeAgent, FixedCl
     starter = FakeStarter(clock)
     usual = {"sandboxes": LIMIT, "idle_expiry_s": 600, "max_age_s": 3000, "memory_budget_mb": BUDGET_MB}
     keeper = Keeper(Settings(**(usual | changes)), starter, clock)  # type: ignore[arg-type]
-    keeper.agent = agent  # type: ignore[assignment]
+    keeper.agency.agent = agent  # type: ignore[assignment]
     return keeper, starter, agent, clock
 
 
@@ -256,7 +256,7 @@ class KeeperMachine(RuleBasedStateMachine):
         self.agent.gone = True
         self.settle()
         self.agent = FakeAgent()
-        self.loop.run_until_complete(self.keeper.attach(self.agent))  # type: ignore[arg-type]
+        self.loop.run_until_complete(self.keeper.agency.attach(self.agent))  # type: ignore[arg-type]
         self.settle()
 
     async def look(self) -> None:
@@ -296,13 +296,13 @@ class KeeperMachine(RuleBasedStateMachine):
         held = [call.sandbox for call in self.calls if call.sandbox]
         over = {sandbox for pool in pools for sandbox in pool.estates if sandbox.over}
         over |= {sandbox for sandbox in held if sandbox.over}
-        assert set(self.keeper._places.homes) == set(self.living) | over
+        assert set(self.keeper.places.homes) == set(self.living) | over
         assert self.keeper.alive == len(self.starter.starting) + len(self.living) + len(over)
-        assert self.keeper._places.leaving <= set(self.living)
+        assert self.keeper.places.leaving <= set(self.living)
 
     @invariant()
     def only_those_on_their_way_out_are_beyond_the_limit(self) -> None:
-        assert self.keeper.alive - len(self.keeper._places.leaving) <= LIMIT
+        assert self.keeper.alive - len(self.keeper.places.leaving) <= LIMIT
 
     @invariant()
     def nobody_waits_while_there_is_room(self) -> None:
@@ -311,8 +311,8 @@ class KeeperMachine(RuleBasedStateMachine):
             return
         assert not any(pool.idle for pool in pools if not pool.pinned)
         assert not any(pool.idle and pool.waiting for pool in pools)
-        full = self.keeper._places.staying >= LIMIT and not any(pool.estates for pool in pools)
-        used_mb = sum(sandbox.measure() for pool in self.keeper._all_pools() for sandbox in pool.busy)
+        full = self.keeper.places.staying >= LIMIT and not any(pool.estates for pool in pools)
+        used_mb = sum(sandbox.measure() for pool in self.keeper.all_pools() for sandbox in pool.busy)
         assert full or used_mb >= BUDGET_MB
 
     @invariant()
@@ -490,7 +490,7 @@ async def test_a_call_that_finds_no_agent_waits_for_the_next():
     call = Call(keeper, version("a"), asyncio.get_running_loop())
     await turns()
     assert not starter.starting
-    await keeper.attach(FakeAgent())  # type: ignore[arg-type]
+    await keeper.agency.attach(FakeAgent())  # type: ignore[arg-type]
     await turns()
     starter.starting[0][0].set_result(starter.starting[0][1])
     call.gate.set_result(None)
@@ -505,7 +505,7 @@ async def test_a_start_that_the_agents_death_broke_off_is_done_again_with_the_ne
     starter.starting[0][0].set_exception(AgentGone())
     await turns()
     assert not starter.starting
-    await keeper.attach(FakeAgent())  # type: ignore[arg-type]
+    await keeper.agency.attach(FakeAgent())  # type: ignore[arg-type]
     await turns()
     starter.starting[0][0].set_result(starter.starting[0][1])
     call.gate.set_result(None)
@@ -513,7 +513,7 @@ async def test_a_start_that_the_agents_death_broke_off_is_done_again_with_the_ne
 
 
 async def test_a_call_for_which_no_agent_comes_fails(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lambent.sandbox.keeper.AGENT_WAIT_S", 0)
+    monkeypatch.setattr("lambent.sandbox.agency.AGENT_WAIT_S", 0)
     keeper, _, _, _ = make_keeper()
     keeper.detach()
     with pytest.raises(AgentGone, match="restarted"):
@@ -527,7 +527,7 @@ async def test_a_runtime_that_is_not_on_the_machine_is_refused_with_how_to_add_i
     with pytest.raises(RuntimeMissing):
         await keeper.prepare(version(runtime="python3.13"))
     agent.hello.runtimes["python3.13"] = RuntimeInfo(name="python3.13", kind="python", executable="/usr/bin/python3.13")
-    assert keeper.refuse("python3.13") is None
+    assert keeper.agency.refuse("python3.13") is None
     await keeper.prepare(version(runtime="python3.13"))
     assert agent.prepared == [("python3.13", 4)]
 
@@ -538,12 +538,12 @@ async def test_a_new_agent_makes_the_husks_of_every_runtime_in_use():
     await keeper.prepare(version(runtime="python3.13"))
     again = FakeAgent()
     keeper.detach()
-    await keeper.attach(again)  # type: ignore[arg-type]
+    await keeper.agency.attach(again)  # type: ignore[arg-type]
     assert again.prepared == [("python3.13", 4)]
     broken = FakeAgent()
     broken.trouble = SandboxError("no room")
-    await keeper.attach(broken)  # type: ignore[arg-type]
-    assert keeper.agent is broken  # type: ignore[comparison-overlap]
+    await keeper.agency.attach(broken)  # type: ignore[arg-type]
+    assert keeper.agency.agent is broken  # type: ignore[comparison-overlap]
 
 
 async def test_the_counts_say_what_is_idle_and_what_is_busy():

@@ -91,7 +91,7 @@ class World:
         self.starter = FakeStarter(self.clock)
         settings = Settings(sandboxes=PLACES, idle_expiry_s=600, max_age_s=MAX_AGE_S, memory_budget_mb=100_000)
         self.keeper = Keeper(settings, self.starter, self.clock)  # type: ignore[arg-type]
-        self.keeper.agent = FakeAgent()  # type: ignore[assignment]
+        self.keeper.agency.agent = FakeAgent()  # type: ignore[assignment]
         self.gate = FakeGate()
         self.wanted = {"live": 3}
         self.behind: list[tuple[Version, float]] | None = [(version(version="1"), 1.0)]
@@ -352,8 +352,8 @@ async def test_after_the_agent_died_calls_get_none_until_all_are_there_again(wor
         await world.settle()
         assert busy in dead
     assert (world.gate.provided, world.how) == ({}, Allocation())
-    world.keeper.agent = FakeAgent()  # type: ignore[assignment]
-    world.keeper._attached.set()
+    world.keeper.agency.agent = FakeAgent()  # type: ignore[assignment]
+    world.keeper.agency._attached.set()
     await world.settle()
     assert (world.gate.provided, world.how) == ({KEY: [("1", 3)]}, READY)
 

@@ -14,7 +14,7 @@ _SYS_OPEN_TREE, _SYS_MOUNT_SETATTR = 428, 442
 _OPEN_TREE_CLONE = 1
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
 _RDONLY, _NOSUID, _NODEV = 1, 2, 4
-_MS_NOSUID, _MS_NODEV, _MNT_DETACH = 2, 4, 2
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MNT_DETACH = 1, 2, 4, 32, 2
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
 FIRST_INSIDE = 2  # in a user namespace made by root: 0 is root, 1 is every pid 1
@@ -117,6 +117,12 @@ def mount(source: str, target: str, kind: str, options: str) -> None:
     flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
     result = _libc.mount(source.encode(), os.fsencode(target), kind.encode(), flags, options.encode())
     _check(result, f"mount {kind} on {target}")
+
+
+def make_read_only(target: str) -> None:
+    """The file system mounted there, not only this mount of it; what was written is on its device when this returns."""
+    result = _libc.mount(None, os.fsencode(target), None, ctypes.c_ulong(_MS_REMOUNT | _MS_RDONLY), None)
+    _check(result, f"remount {target} read-only")
 
 
 def unmount(target: str) -> None:

@@ -136,9 +136,16 @@ def _run_mkfs(image: Path, blocks: int, inodes: int) -> None:
 
 
 def _free_blocks(image: Path, probe: Path) -> int:
+    """Of the image, which loses its lost+found here, once for all copies: AWS's /tmp is empty."""
     probe.mkdir(exist_ok=True)
-    _mount_copy(image, probe)
+    file = os.open(image, os.O_RDWR | os.O_CLOEXEC)
     try:
+        _mount(file, probe)
+    finally:
+        os.close(file)
+    try:
+        os.rmdir(probe / "lost+found")
+        mounts.make_read_only(str(probe))  # all is in the file by then, whoever else still has the mount
         return os.statvfs(probe).f_bavail
     finally:
         mounts.unmount(str(probe))
@@ -151,16 +158,19 @@ def _mount_copy(template: Path, target: Path) -> None:
     image = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         _copy_data(source, image)
-        device, loop = _attach(image)
-        try:
-            mounts.mount(device, str(target), "ext4", _OPTIONS)
-        finally:
-            os.close(loop)
+        _mount(image, target)
     finally:
         os.close(source)
         os.close(image)
         os.unlink(copy)
-    os.rmdir(target / "lost+found")  # AWS's /tmp is empty
+
+
+def _mount(image: int, target: Path) -> None:
+    device, loop = _attach(image)
+    try:
+        mounts.mount(device, str(target), "ext4", _OPTIONS)
+    finally:
+        os.close(loop)
 
 
 def _copy_data(source: int, target: int) -> None:

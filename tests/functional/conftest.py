@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def deploy(server: Server) -> Iterator[Callable[..., Function]]:
     """Deploys functions to the shared server, and deletes them afterwards."""
     deployed: list[Function] = []
 
-    def deploy(source: str, **configuration: Any) -> Function:
+    def deploy(source: str | Mapping[str, str | bytes] | bytes, **configuration: Any) -> Function:
         deployed.append(server.deploy(source, **configuration))
         return deployed[-1]
 

@@ -18,7 +18,7 @@ import time
 import urllib.request
 import uuid
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,14 +122,16 @@ class Server:
         names = [each["name"] for each in self.status()["runtimes"] if each["kind"] == "python"]
         return max(names, key=lambda name: int(name.rpartition(".")[2]))
 
-    def deploy(self, source: str, name: str = "", **configuration: Any) -> Function:
-        """A function of this source, in Python unless a Runtime is given, ready to be invoked."""
+    def deploy(self, source: str | Mapping[str, str | bytes] | bytes, name: str = "", **configuration: Any) -> Function:
+        """A function of this app.py, these files or this package, in Python unless a Runtime is given; ready to be
+        invoked."""
         name = name or f"f-{uuid.uuid4().hex[:12]}"
         usual = {"Handler": "app.handler", "MemorySize": 1769, "Timeout": 60}
         configuration = usual | configuration
         if "Runtime" not in configuration:
             configuration["Runtime"] = self.runtime
-        code = zip_of({"app.py": source})
+        files = {"app.py": source} if isinstance(source, str) else source
+        code = files if isinstance(files, bytes) else zip_of(files)
         self.client.create_function(FunctionName=name, Role=ROLE, Code={"ZipFile": code}, **configuration)
         self.wait_until_active(name)
         return Function(self, name)
@@ -206,7 +208,7 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("LAMBENT_", "AWS_"))}
 
 
-def zip_of(files: dict[str, str | bytes]) -> bytes:
+def zip_of(files: Mapping[str, str | bytes]) -> bytes:
     """A zip of these files; sources may be indented as they stand in a test. The same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

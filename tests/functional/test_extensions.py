@@ -3,13 +3,13 @@
 import json
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
 import pytest
 from extension_samples import EXTENSION, WRAPPER, said, wait_for_events, wait_for_line
-from real_server import ROLE, Function, Server, wait_until, zip_of
+from real_server import Function, Server, wait_until, zip_of
 
 pytestmark = pytest.mark.root
 
@@ -56,24 +56,13 @@ def layer(server: Server) -> Callable[..., str]:
 
 
 @pytest.fixture
-def make(server: Server) -> Iterator[Make]:
-    """Deploys functions to the shared server, and deletes them afterwards."""
-    names: list[str] = []
+def make(server: Server, deploy: Callable[..., Function]) -> Make:
+    """Deploys functions with layers."""
 
     def make(layers: list[str], *, runtime: str = "", code: dict[str, str] | None = None, **options: Any) -> Function:
-        name = f"x-{len(names)}-{id(names):x}"
-        server.client.create_function(
-            FunctionName=name, Runtime=runtime or server.runtime, Role=ROLE, Handler="app.handler",
-            Code={"ZipFile": zip_of(dict(code or {"app.py": PYTHON}))}, Layers=layers,
-            **({"Timeout": 60, "MemorySize": 1769} | options),
-        )  # fmt: skip
-        names.append(name)
-        server.wait_until_active(name)
-        return Function(server, name)
+        return deploy(code or PYTHON, Runtime=runtime or server.runtime, Layers=layers, **options)
 
-    yield make
-    for name in names:
-        server.client.delete_function(FunctionName=name)
+    return make
 
 
 def retire(function: Function) -> None:

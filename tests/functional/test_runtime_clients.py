@@ -5,12 +5,13 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from real_server import ROLE, Function, Server, wait_until, zip_of
+from real_server import Function, wait_until
 
 Make = Callable[[dict[str, str | bytes]], Function]
 
@@ -84,22 +85,8 @@ pytestmark = pytest.mark.root  # at 127.0.0.1:9001 the API is only in a network 
 
 
 @pytest.fixture
-def make(server: Server) -> Iterator[Make]:
-    names: list[str] = []
-
-    def make(files: dict[str, str | bytes]) -> Function:
-        name = f"client-{len(names)}-{id(names):x}"
-        server.client.create_function(
-            FunctionName=name, Runtime="provided.al2023", Role=ROLE, Handler="app.handler", Timeout=60,
-            MemorySize=1769, Code={"ZipFile": zip_of(files)},
-        )  # fmt: skip
-        names.append(name)
-        server.wait_until_active(name)
-        return Function(server, name)
-
-    yield make
-    for name in names:
-        server.client.delete_function(FunctionName=name)
+def make(deploy: Callable[..., Function]) -> Make:
+    return partial(deploy, Runtime="provided.al2023")
 
 
 def package(name: str) -> dict[str, str | bytes]:

@@ -3,7 +3,7 @@
 import datetime
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from real_server import ROLE, Function, Server, zip_of
@@ -44,23 +44,11 @@ done
 
 
 @pytest.fixture
-def make(server: Server) -> Iterator[Make]:
-    """Deploys functions of several files to the shared server, and deletes them afterwards."""
-    names: list[str] = []
-
+def make(deploy: Callable[..., Function]) -> Make:
     def make(runtime: str, handler: str, files: dict[str, str]) -> Function:
-        name = f"r-{runtime.replace('.', '-')}-{len(names)}-{id(names):x}"
-        server.client.create_function(
-            FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler, Timeout=60, MemorySize=1769,
-            Code={"ZipFile": zip_of(dict(files))},
-        )  # fmt: skip
-        names.append(name)
-        server.wait_until_active(name)
-        return Function(server, name)
+        return deploy(files, Runtime=runtime, Handler=handler)
 
-    yield make
-    for name in names:
-        server.client.delete_function(FunctionName=name)
+    return make
 
 
 def creatable(server: Server, kind: str) -> list[str]:

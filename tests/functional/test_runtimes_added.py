@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,22 +45,8 @@ def node(server: Server) -> str:
 
 
 @pytest.fixture
-def make(server: Server, node: str) -> Iterator[Make]:
-    names: list[str] = []
-
-    def make(files: dict[str, str]) -> Function:
-        name = f"added-{len(names)}-{id(names):x}"
-        server.client.create_function(
-            FunctionName=name, Runtime=node, Role=ROLE, Handler="index.handler", Timeout=60, MemorySize=1769,
-            Code={"ZipFile": zip_of(dict(files))},
-        )  # fmt: skip
-        names.append(name)
-        server.wait_until_active(name)
-        return Function(server, name)
-
-    yield make
-    for name in names:
-        server.client.delete_function(FunctionName=name)
+def make(deploy: Callable[..., Function], node: str) -> Make:
+    return partial(deploy, Runtime=node, Handler="index.handler")
 
 
 def test_a_running_server_uses_an_added_node_at_once(server: Server, make: Make, node: str) -> None:

@@ -5,11 +5,12 @@ import os
 import subprocess
 import zipfile
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from real_server import ROLE, ROOT, Function, Server, zip_of
+from real_server import ROOT, Function, Server, zip_of
 
 from lambent.runtimes.finder import find
 
@@ -53,22 +54,11 @@ def classes(folder: Path) -> dict[str, str | bytes]:
 
 
 @pytest.fixture
-def make(server: Server, runtime: str, package: bytes) -> Iterator[Make]:
-    names: list[str] = []
+def make(deploy: Callable[..., Function], runtime: str, package: bytes) -> Make:
+    def make(handler: str, code: bytes = package, **configuration: Any) -> Function:
+        return deploy(code, Runtime=runtime, Handler=handler, **({"MemorySize": 512} | configuration))
 
-    def make(handler: str, **configuration: object) -> Function:
-        name = f"java-{len(names)}-{id(names):x}"
-        server.client.create_function(
-            FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler,
-            **({"Code": {"ZipFile": package}, "Timeout": 60, "MemorySize": 512} | configuration),
-        )  # fmt: skip
-        names.append(name)
-        server.wait_until_active(name)
-        return Function(server, name)
-
-    yield make
-    for name in names:
-        server.client.delete_function(FunctionName=name)
+    return make
 
 
 def test_an_event_becomes_the_handlers_type_and_its_answer_json(make: Make) -> None:
@@ -109,7 +99,7 @@ def test_a_layers_jars_are_found_and_so_are_aws_interfaces_that_nobody_packed(
     layer = zip_of({"java/lib/echo.jar": zip_of({"example/App$Echo.class": echo})})
     published = server.client.publish_layer_version(LayerName="echo", Content={"ZipFile": layer})
     bare = zip_of({"readme": "the code is in the layer"})
-    function = make("example.App$Echo", Code={"ZipFile": bare}, Layers=[published["LayerVersionArn"]])
+    function = make("example.App$Echo", code=bare, Layers=[published["LayerVersionArn"]])
     assert function.call([1]).value == [1]
 
 

@@ -1,10 +1,11 @@
 """Where each runtime looks for code: the function's own, its layers', the platform's, in AWS's order."""
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable
 
 import boto3
 import pytest
-from real_server import ROLE, Function, Server, wait_until, zip_of
+from real_server import Function, Server, wait_until, zip_of
 
 from lambent.sandbox.sdk import least_python
 
@@ -36,27 +37,17 @@ OWN_BOTO3 = "import boto3\ndef handler(event, context): return boto3.WHOSE"
 
 
 @pytest.fixture
-def make(server: Server) -> Iterator[Make]:
+def make(server: Server, deploy: Callable[..., Function]) -> Make:
     """Deploys a package, with a layer of these files if there are any."""
-    names: list[str] = []
 
     def make(runtime: str, handler: str, files: dict[str, str], layer: dict[str, str] | None = None) -> Function:
-        name = f"paths-{len(names)}-{id(names):x}"
         layers = []
         if layer:
-            published = server.client.publish_layer_version(LayerName=name, Content={"ZipFile": zip_of(dict(layer))})
-            layers = [published["LayerVersionArn"]]
-        server.client.create_function(
-            FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler, Timeout=60, MemorySize=1769,
-            Code={"ZipFile": zip_of(dict(files))}, Layers=layers,
-        )  # fmt: skip
-        names.append(name)
-        server.wait_until_active(name)
-        return Function(server, name)
+            name, content = f"paths-{uuid.uuid4().hex[:12]}", {"ZipFile": zip_of(layer)}
+            layers = [server.client.publish_layer_version(LayerName=name, Content=content)["LayerVersionArn"]]
+        return deploy(files, Runtime=runtime, Handler=handler, Layers=layers)
 
-    yield make
-    for name in names:
-        server.client.delete_function(FunctionName=name)
+    return make
 
 
 def pythons(server: Server) -> list[str]:

@@ -108,6 +108,10 @@ class Scaling:
     def policies(self, account: str, region: str) -> list[ScalingPolicy]:
         return self._rows(ScalingPolicy, "scaling_policy_of_account", account=account, region=region)
 
+    def has_policies(self) -> bool:
+        row = self._db.first("scaling_policy_count")
+        return bool(row and row["policies"])
+
     def all_policies(self) -> list[ScalingPolicy]:
         return self._rows(ScalingPolicy, "scaling_policy_everywhere")
 

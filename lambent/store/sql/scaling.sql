@@ -49,6 +49,9 @@ SELECT account, region, name, qualifier, policy, id, tracking, created_at, out_a
     FROM scaling_policies
 ORDER BY account, region, name, qualifier, policy;
 
+-- name: scaling_policy_count -- how many scaling policies there are
+SELECT COUNT(*) AS policies FROM scaling_policies;
+
 -- name: scaling_policy_put -- store a scaling policy, or another in its place
 INSERT INTO scaling_policies (
     account, region, name, qualifier, policy, id, tracking, created_at, out_at, out_from, in_at

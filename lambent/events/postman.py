@@ -25,6 +25,7 @@ PATIENCE_S = 30.0  # real seconds that a target gets for one letter, so that a s
 LONGEST_PAUSE_S = 300.0
 GIVE_UP_AFTER_S = 21_600.0  # as long as AWS tries an event
 WRITE_AGAIN_S = 0.5  # real seconds after a write that failed
+LOOK_AGAIN_S = 5.0  # real seconds after letters could not be read
 
 Tell = Callable[..., None]  # the journal's
 Count = Callable[[str, tuple[str, str, str], float, str], None]  # the metrics'
@@ -72,6 +73,7 @@ class Postman:
         self._slots = asyncio.Semaphore(LANES)
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking = False
+        self._again: asyncio.TimerHandle | None = None  # one of those who will look again after a failure
         self._closing = False
 
     def __repr__(self) -> str:
@@ -92,11 +94,14 @@ class Postman:
         self._closing = True
         for _, timer in self._timers.values():
             timer.cancel()
+        if self._again is not None:
+            self._again.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # -- details
 
     async def _look(self) -> None:
+        """Should that fail, or a lane: nobody else might ever post, so it is looked again."""
         self._looking = False
         for target, due in self._letters.targets():
             if target not in self._lanes:
@@ -215,7 +220,8 @@ class Postman:
         def done(task: "asyncio.Task[None]") -> None:
             self._tasks.discard(task)
             hold.__exit__(None, None, None)
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("letters wait for the next that is posted, or the next start", exc_info=error)
+            if not task.cancelled() and (error := task.exception()) is not None and not self._closing:
+                log.error("letters cannot be delivered now", exc_info=error)
+                self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.posted)
 
         task.add_done_callback(done)

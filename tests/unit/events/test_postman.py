@@ -302,3 +302,32 @@ def test_a_letter_is_tried_again_only_within_six_hours_of_its_making(age, tries)
 
 def fields(sent: Letter) -> dict[str, Any]:
     return {name: getattr(sent, name) for name in sent.__struct_fields__}
+
+
+async def test_letters_that_could_not_be_read_are_delivered_though_nobody_posts_another(stage, monkeypatch):
+    monkeypatch.setattr(postmen, "LOOK_AGAIN_S", 0.01)
+    good, failures = stage.letters.due, iter([StoreError("disk I/O error")])
+
+    def due(*args: Any) -> list[Letter]:
+        for error in failures:
+            raise error
+        return good(*args)
+
+    stage.letters.due = due
+    await stage.post(letter())
+    await stage.until(lambda: stage.queue.taken)
+    await stage.until(lambda: not stage.letters.count())
+
+
+async def test_a_look_that_fails_is_taken_again(stage, monkeypatch):
+    monkeypatch.setattr(postmen, "LOOK_AGAIN_S", 0.01)
+    good, failures = stage.letters.targets, iter([StoreError("disk I/O error")])
+
+    def targets() -> Any:
+        for error in failures:
+            raise error
+        return good()
+
+    stage.letters.targets = targets
+    await stage.post(letter())
+    await stage.until(lambda: stage.queue.taken)

@@ -1,9 +1,6 @@
 """Turns a husk into a sandbox of a version: assignment, the link to its runtime, and the init phase."""
 
-import asyncio
-import os
 import secrets
-import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,68 +14,17 @@ from lambent.model import Version
 from lambent.observe import report
 from lambent.observe.logbook import Logbook, LogStream
 from lambent.runtimes.environment import Credentials, environment, extension_environment, image_environment
-from lambent.runtimes.table import TABLE
 from lambent.sandbox import extension_files, image_process, init_phase
+from lambent.sandbox.adoption import Adoption, Hearing, is_custom
 from lambent.sandbox.agent_client import AgentClient, Given
-from lambent.sandbox.api_router import ApiServer
-from lambent.sandbox.brake import Brake
-from lambent.sandbox.channel import ChannelLink
-from lambent.sandbox.counters import Counters
-from lambent.sandbox.custom import CustomLink
 from lambent.sandbox.image_process import ImageProcess
-from lambent.sandbox.link import InitSpec, RuntimeLink
-from lambent.sandbox.logtap import LogTap
-from lambent.sandbox.protocol import Assign, Ended, Exited
-from lambent.sandbox.runtime_api import HttpLink
-from lambent.sandbox.sandbox import LONG_S, Sandbox
+from lambent.sandbox.link import InitSpec
+from lambent.sandbox.protocol import Assign
+from lambent.sandbox.sandbox import Sandbox
 from lambent.sandbox.snapshots import INIT_LIMIT_S as LONG_INIT_S
 from lambent.sandbox.snapshots import ONE_THREAD, WHOLE, Part, Snapshots
 from lambent.sandbox.surroundings import Surroundings
-from lambent.sandbox.watch import Watch
 from lambent.store.images import ImageStore
-
-
-def is_custom(version: Version) -> bool:
-    """Does its own `bootstrap` speak the Runtime API?"""
-    row = TABLE.get(version.runtime)
-    return row is None or row.kind == "provided"
-
-
-class _Ending:
-    """Hears how a sandbox ends, though it may do so before there is anybody to tell."""
-
-    def __init__(self, agent: AgentClient, on_end: Callable[[Sandbox], None]) -> None:
-        self._agent = agent
-        self._on_end = on_end
-        self._sandbox: Sandbox | None = None
-        self._exit: Exited | None = None
-        self._early: Ended | None = None
-        self._abandoned = False
-
-    def hear(self, news: Ended | Exited) -> None:
-        if isinstance(news, Exited):
-            self._exit = news
-            if self._sandbox is not None:
-                self._sandbox.exited(news)
-            return
-        self._early = news
-        if self._sandbox is not None:
-            self._sandbox.ended(news)
-            self._on_end(self._sandbox)
-        elif self._abandoned:
-            self._agent.forget(news.husk)
-
-    def concerns(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        if self._exit is not None:
-            sandbox.exited(self._exit)
-        if self._early is not None:
-            self.hear(self._early)
-
-    def nobody_cares(self) -> None:
-        self._abandoned = True
-        if self._early is not None:
-            self.hear(self._early)
 
 
 class Start(Protocol):
@@ -104,7 +50,7 @@ class Starter:
         self.ages = ages or clock
         self.snapshots = Snapshots(self._attempt, clock)
         self.surroundings = Surroundings()
-        self._watch: Watch | None = None
+        self._adoption = Adoption(logbook, clock, self._open_door)
 
     async def start(
         self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None
@@ -147,7 +93,7 @@ class Starter:
         self, agent: AgentClient, version: Version, on_end: Callable[[Sandbox], None], estate: Sandbox | None = None,
         part: Part = WHOLE,
     ) -> Sandbox:  # fmt: skip
-        ending = _Ending(agent, on_end)
+        ending = Hearing(agent, on_end)
         inherit = estate.name if estate is not None and await estate.has_left() else ""
         layers = tuple(str(self.code_path(digest)) for digest in version.layers)
         code, image = self._code(agent, version)
@@ -174,7 +120,7 @@ class Starter:
             spec = msgspec.structs.replace(spec, environ=ONE_THREAD | spec.environ)
         began = self.clock.monotonic()
         try:
-            sandbox = await self._adopt(agent, version, given, stream, spec)
+            sandbox = await self._adoption.adopt(agent, version, given, stream, spec)
         except BaseException:
             ending.nobody_cares()
             agent.stop(given.assigned.husk)
@@ -188,6 +134,10 @@ class Starter:
             sandbox.end()
             raise
         return sandbox
+
+    def _open_door(self, endpoint: int | None) -> Callable[[], None] | None:
+        """By the surroundings that there are then: the app gives others than those of the beginning."""
+        return self.surroundings.open(endpoint)
 
     def _code(self, agent: AgentClient, version: Version) -> tuple[str, str]:
         """The directory of a zip function's code, the root of an image function: one of them is empty."""
@@ -209,58 +159,6 @@ class Starter:
             agent.started(sandbox.name)
         elif sandbox.lost:
             raise AgentGone  # nothing of the invocation has run yet: it may be tried with another agent
-
-    async def _adopt(
-        self, agent: AgentClient, version: Version, given: Given, stream: LogStream, spec: InitSpec
-    ) -> Sandbox:
-        """Take over the husk's descriptors, and tell its runtime what to become."""
-        assigned, fds = given.assigned, dict(given.fds)
-        channel = socket.socket(fileno=fds.pop("channel"))
-        api = socket.socket(fileno=fds.pop("api")) if "api" in fds else None
-        server = ApiServer(api) if api is not None else None
-        try:
-            link = await self._link(channel, server, spec, custom=is_custom(version) or spec.exec_wrapper is not None)
-        except BaseException as error:
-            for fd in fds.values():
-                os.close(fd)
-            if isinstance(error, OSError):
-                raise SandboxError(f"the sandbox's channel cannot be used: {error}") from error
-            raise
-        tap = LogTap(
-            fds.pop("log"), lambda data: self.logbook.append(stream, self.clock.epoch(), data), self._congested
-        )
-        counters = Counters([fds.pop(name) for name in ("memory_peak", "cpu_time") if name in fds])
-        brake = Brake(fds.pop("freeze", None))
-        endpoint = fds.pop("endpoint", None)
-        for fd in fds.values():
-            os.close(fd)
-        sandbox = Sandbox(
-            assigned.husk, version, link, tap=tap, counters=counters, clock=self.clock, brake=brake,
-            kill=lambda: agent.stop(assigned.husk), forget=lambda: agent.forget(assigned.husk),
-            send=lambda number: agent.signal(assigned.husk, number), watch=self._watch_calls(),
-        )  # fmt: skip
-        sandbox.log_stream = stream.name
-        sandbox.shut_door = self.surroundings.open(endpoint)
-        if server is not None:
-            names = tuple(os.path.basename(path) for path in spec.extensions)
-            sandbox.offer(server, lambda port: agent.connection_into(assigned.husk, port), names)
-            server.listen()
-        return sandbox
-
-    async def _link(
-        self, channel: socket.socket, server: ApiServer | None, spec: InitSpec, *, custom: bool
-    ) -> RuntimeLink:
-        frames = await ChannelLink.open(channel, told=spec)
-        return CustomLink(frames, HttpLink(server)) if custom and server is not None else frames
-
-    def _watch_calls(self) -> Watch:
-        """One for all sandboxes; made late, since it belongs to the event loop."""
-        if self._watch is None:
-            self._watch = Watch(asyncio.get_running_loop(), LONG_S)
-        return self._watch
-
-    def _congested(self) -> bool:
-        return self.logbook.congested
 
     def _stream(self, version: Version, name: str = "") -> LogStream:
         """YYYY/MM/DD/[version]32 hex digits, or the `name` that the environment has already."""

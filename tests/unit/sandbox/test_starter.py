@@ -8,8 +8,9 @@ from sandbox_samples import FakeSandbox, version
 
 from lambent.clock import FixedClock
 from lambent.errors import SandboxError
+from lambent.sandbox.adoption import Hearing
 from lambent.sandbox.protocol import Ended, Exited
-from lambent.sandbox.starter import Starter, _Ending
+from lambent.sandbox.starter import Starter
 
 
 class Attempts:
@@ -106,7 +107,7 @@ NEWS = Ended("s1", 0, False, estate=True)
 @pytest.mark.parametrize("early", [True, False])
 def test_the_end_is_heard_also_if_it_comes_before_there_is_a_sandbox(early):
     ears, told = Ears(), []
-    ending = _Ending(Agent(ears), told.append)  # type: ignore[arg-type]
+    ending = Hearing(Agent(ears), told.append)  # type: ignore[arg-type]
     steps = [lambda: ending.hear(NEWS), lambda: ending.concerns(ears)]  # type: ignore[arg-type]
     for step in steps if early else reversed(steps):
         step()
@@ -117,7 +118,7 @@ def test_the_end_is_heard_also_if_it_comes_before_there_is_a_sandbox(early):
 @pytest.mark.parametrize("early", [True, False])
 def test_nothing_is_kept_of_a_sandbox_that_was_given_up(early):
     ears, told = Ears(), []
-    ending = _Ending(Agent(ears), told.append)  # type: ignore[arg-type]
+    ending = Hearing(Agent(ears), told.append)  # type: ignore[arg-type]
     steps = [lambda: ending.hear(NEWS), ending.nobody_cares]
     for step in steps if early else reversed(steps):
         step()

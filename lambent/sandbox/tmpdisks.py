@@ -8,6 +8,7 @@ Source: loop(4), ext4(5).
 """
 
 import fcntl
+import itertools
 import logging
 import os
 import shutil
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from lambent.sandbox import mounts
@@ -23,6 +25,7 @@ log = logging.getLogger("lambent.agent")
 
 USUAL_MB = 512
 STOCK = 8  # disks of the usual size made ahead of need: a cold start should not wait for one
+MAKERS = 2  # threads that keep up with many cold starts: a disk is 1 ms of work and 10 of waiting
 _LOOP_CTL_GET_FREE, _LOOP_CONFIGURE = 0x4C82, 0x4C0A
 _LO_FLAGS_AUTOCLEAR, _LO_FLAGS_DIRECT_IO = 4, 16  # direct: or every page would be in memory twice
 _LOOP_CONFIG_SIZE = 304  # struct loop_config
@@ -46,12 +49,17 @@ class TmpDisks:
         self.charged = not (loops and can_loop())
         self._templates: dict[int, Path] = {}
         self._stock: deque[Path] = deque()
-        self._count = 0
+        self._count = itertools.count(1)
+        self._formatting = threading.Lock()
         self._bin = _Bin()
+        self._makers = [_Worker(self._keep_up, f"lambent-disks-{number}") for number in range(MAKERS)]
 
     def take(self, megabytes: int, uid: int) -> Path:
         """A fresh disk that belongs to `uid`. Raises OSError."""
         disk = self._stock.popleft() if megabytes == USUAL_MB and self._stock else self._make(megabytes)
+        if not self.charged and megabytes == USUAL_MB and len(self._stock) < STOCK // 2:
+            for maker in self._makers:  # more are wanted than a moment of calm can replace
+                maker.wake()
         os.chown(disk, uid, uid)
         os.chmod(disk, 0o700)
         return disk
@@ -73,13 +81,18 @@ class TmpDisks:
 
     def close(self) -> None:
         """Stop unmounting: all that is still mounted goes with the agent's namespace, and much faster."""
-        self._bin.close()
+        for worker in (*self._makers, self._bin):
+            worker.close()
 
     # -- details
 
+    def _keep_up(self) -> bool:
+        if self.short:
+            self.restock()
+        return self.short
+
     def _make(self, megabytes: int) -> Path:
-        self._count += 1
-        path = self.place / f"{self._count:08x}"
+        path = self.place / f"{next(self._count):08x}"
         path.mkdir()
         try:
             if self.charged:
@@ -92,11 +105,12 @@ class TmpDisks:
         return path
 
     def _template(self, megabytes: int) -> Path:
-        if megabytes not in self._templates:
-            path = self.place / f"{megabytes}.ext4"
-            _format(path, self.place / "measure", megabytes)
-            self._templates[megabytes] = path
-        return self._templates[megabytes]
+        with self._formatting:
+            if megabytes not in self._templates:
+                path = self.place / f"{megabytes}.ext4"
+                _format(path, self.place / "measure", megabytes)
+                self._templates[megabytes] = path
+            return self._templates[megabytes]
 
 
 def can_loop() -> bool:
@@ -218,28 +232,45 @@ def _unmount(path: Path) -> None:
         log.warning("%s", error)
 
 
-class _Bin:
-    """Unmounting waits 10 ms for the kernel, in which no cold start should stand: a thread does it."""
+class _Worker:
+    """A thread that calls `work`, when it is woken, until that says that there is no more."""
 
-    def __init__(self) -> None:
-        self._work: deque[Path] = deque()
-        self._wake = threading.Event()
+    def __init__(self, work: Callable[[], bool], name: str) -> None:
+        self._work = work
+        self._awake = threading.Event()
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="lambent-unmount", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, path: Path) -> None:
-        self._work.append(path)
-        self._wake.set()
+    def wake(self) -> None:
+        self._awake.set()
 
     def close(self) -> None:
+        """Does not wait for long: what is under way goes with this process."""
         self._closing = True
-        self._wake.set()
+        self._awake.set()
         self._thread.join(1.0)
 
     def _run(self) -> None:
         while not self._closing:
-            self._wake.wait()
-            self._wake.clear()
-            while self._work and not self._closing:
-                _unmount(self._work.popleft())
+            self._awake.wait()
+            self._awake.clear()
+            while not self._closing and self._work():
+                pass
+
+
+class _Bin(_Worker):
+    """Unmounting waits 10 ms for the kernel, in which no cold start should stand."""
+
+    def __init__(self) -> None:
+        self._full: deque[Path] = deque()
+        super().__init__(self._empty, "lambent-unmount")
+
+    def put(self, path: Path) -> None:
+        self._full.append(path)
+        self.wake()
+
+    def _empty(self) -> bool:
+        if self._full:
+            _unmount(self._full.popleft())
+        return bool(self._full)

@@ -78,12 +78,11 @@ def _cron(fields: list[str]) -> _Cron:
     if (days == "?") == (weekdays == "?"):
         raise ValueError("one of day of month and day of week must be ?, and not both")
     nearest = _NEAREST.fullmatch(days)
-    if nearest and not 1 <= int(nearest[1]) <= 31:
-        raise ValueError(f"there is no day {nearest[1]} of a month")
     plain = "*" if days == "?" or nearest else days
     five = f"{minutes} {hours} {plain} {months} {_weekdays(weekdays)}"
     try:
-        CronSim(five, datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
+        for each in (five, f"0 0 {nearest[1] if nearest else '*'} {months} *"):  # is there such a day?
+            CronSim(each, datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
     except CronSimError as error:
         raise ValueError(str(error)) from None
     return _Cron(five, _years(years), int(nearest[1]) if nearest else 0)
@@ -130,22 +129,22 @@ def _years(field: str) -> frozenset[int]:
 
 def _next_of(cron: _Cron, zone: zoneinfo.ZoneInfo) -> Next:
     def due(after: float) -> float | None:
-        start = datetime.datetime.fromtimestamp(after, zone)
-        while (year := min((year for year in cron.years if year >= start.year), default=None)) is not None:
-            if year > start.year:
-                start = datetime.datetime(year, 1, 1, tzinfo=zone) - datetime.timedelta(minutes=1)
-            try:
-                for moment in CronSim(cron.five, start):
-                    if moment.year > year:
-                        break
-                    if moment.year in cron.years and (not cron.nearest or _is_nearest(moment.date(), cron.nearest)):
-                        return moment.timestamp()
-            except StopIteration:
-                return None
-            start = datetime.datetime(year + 1, 1, 1, tzinfo=zone)
+        start: datetime.datetime | None = datetime.datetime.fromtimestamp(after, zone)
+        while start is not None and (moment := next(CronSim(cron.five, start), None)) is not None:
+            if moment.year not in cron.years:
+                start = _new_year(min((year for year in cron.years if year > moment.year), default=None), zone)
+            elif cron.nearest and not _is_nearest(moment.date(), cron.nearest):
+                start = moment.replace(hour=23, minute=59)
+            else:
+                return moment.timestamp()
         return None
 
     return due
+
+
+def _new_year(year: int | None, zone: zoneinfo.ZoneInfo) -> datetime.datetime | None:
+    """The minute before it begins."""
+    return datetime.datetime(year - 1, 12, 31, 23, 59, tzinfo=zone) if year else None
 
 
 def _is_nearest(day: datetime.date, wanted: int) -> bool:

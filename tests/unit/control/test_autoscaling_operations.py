@@ -8,6 +8,7 @@ from scaling_client import KEY, POLICY, TARGET, TRACKING, ScalingClient
 
 from lambent.clock import VirtualClock
 from lambent.model import Allocation
+from lambent.observe import sentences
 from lambent.observe.journal import Journal
 from lambent.scaling import Autoscaling
 
@@ -408,5 +409,5 @@ async def test_what_is_done_is_in_the_journal_under_the_id_of_its_activity(scali
     await register(scaling)
     (activity,) = (await scaling("DescribeScalingActivities", ServiceNamespace="lambda"))["ScalingActivities"]
     (entry,) = scaling.service.scaler._journal.about(activity["ActivityId"])
-    assert entry.kind == "scaled"
-    assert entry.facts["what"] == "function:hello:live"
+    message = "Successfully set desired concurrency to 2. Change successfully fulfilled by lambda."
+    assert sentences.of(entry) == f"scaling of function:hello:live: {message} (minimum capacity was set to 2)"

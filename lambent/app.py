@@ -257,7 +257,7 @@ class App:
             | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
             "functions": len(self.stores.functions.all_latest()),
             "concurrency": self.limits.status(),
-            "events": self.events.counts() | self.delivery.counts(),
+            "events": self.events.counts() | await asyncio.to_thread(self.delivery.counts),
             "idempotency": self.idempotency.counts(),
             "journal": {"lost": self.journal.lost},
         }

@@ -16,10 +16,10 @@ _NOTHING = {
 }
 
 
-def listed(kind: str, rows: Sequence[Row]) -> str:
-    """A table of the rows of one kind."""
+def listed(kind: str, rows: Sequence[Row], narrowed: str = "") -> str:
+    """A table of the rows of one kind; `narrowed` is what was asked for: there may be others."""
     if not rows:
-        return _NOTHING[kind]
+        return f"{narrowed}: {_NOTHING[kind]}" if narrowed else _NOTHING[kind]
     heads, cells = _TABLES[kind]
     return table([cells(row) for row in rows], heads)
 
@@ -30,7 +30,8 @@ def moment(at: float) -> str:
 
 
 def _kept_cells(row: Row) -> tuple[str, ...]:
-    problem = str(row["undelivered"] or row["error_type"] or row["status"])
+    status = str(row["status"]) if row["status"] != 200 else "-"  # 200: nobody has refused it
+    problem = str(row["undelivered"] or row["error_type"] or status)
     return moment(row["failed"]), _function(row), row["condition"], str(row["attempts"]), row["request_id"], problem
 
 

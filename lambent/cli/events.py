@@ -76,8 +76,14 @@ def _list(endpoint: Endpoint, args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(listed(args.kind, rows))
+        print(listed(args.kind, rows, _narrowed(args)))
     return 0
+
+
+def _narrowed(args: argparse.Namespace) -> str:
+    """The options that leave some out, as they were given."""
+    given = {"--function": args.function, "--condition": args.condition, "--since": args.since}
+    return " ".join(f"{option} {value}" for option, value in given.items() if value)
 
 
 def _rows(endpoint: Endpoint, query: dict[str, Any], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -99,7 +105,7 @@ def _show(endpoint: Endpoint, args: argparse.Namespace) -> int:
         raise CommandFailed("`lambent events show` needs one REQUEST_ID")
     found = _ask(endpoint, "GET", f"/{quote(args.ids[0], safe='')}", {})
     if args.payload:
-        print(_payload(found), end="")
+        print(_payload(found), end="\n" if sys.stdout.isatty() else "")
     else:
         print(json.dumps(found, indent=2) if args.json else shown(found))
     return 0
@@ -108,7 +114,9 @@ def _show(endpoint: Endpoint, args: argparse.Namespace) -> int:
 def _payload(found: dict[str, Any]) -> str:
     for entry in [*found["kept"], *filter(None, [found["waiting"]])]:
         return str(entry["payload"])
-    raise CommandFailed("the payload of this event is in its letters only: show it without --payload")
+    raise CommandFailed(
+        "this event neither waits nor is kept; its payload is part of what was sent on: show it without --payload"
+    )
 
 
 # -- doing

@@ -4,6 +4,9 @@ The exit status is 1 when the function failed or the call was refused."""
 
 import argparse
 import base64
+import contextlib
+import http.client
+import json
 import sys
 from pathlib import Path
 from urllib.parse import quote
@@ -42,11 +45,21 @@ def run(args: argparse.Namespace) -> int:
     response = endpoint_of(args).send("POST", path, headers, event_of(args))
     body = response.read()
     if response.status >= 300:
-        raise CommandFailed(refusal(response, body))
+        raise CommandFailed(_refused(response, body))
     if response.getheader("Idempotency-Replayed") and not args.quiet:
         said = f"the answer of request {response.getheader('x-amzn-RequestId')}; it did not run again"
         print(paint(said, "dim", sys.stderr), file=sys.stderr)
     return _show(args.quiet, body, response.getheader("X-Amz-Function-Error"), response.getheader("X-Amz-Log-Result"))
+
+
+def _refused(response: http.client.HTTPResponse, body: bytes) -> str:
+    """A throttle says which limit it was, and where one finds out who had the executions."""
+    said = refusal(response, body)
+    if response.status != 429:
+        return said
+    with contextlib.suppress(ValueError):
+        said += f" ({json.loads(body).get('Reason')})"
+    return f"{said}\nWho had the executions: lambent explain {response.getheader('x-amzn-RequestId')}"
 
 
 def event_of(args: argparse.Namespace) -> bytes:

@@ -51,15 +51,15 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found, indent=2))
         return 0
-    print(detail(found) if args.function is not None else overview(found))
+    print(detail(found, args.function) if args.function is not None else overview(found))
     return 0
 
 
-def detail(found: dict[str, Any]) -> str:
+def detail(found: dict[str, Any], asked: str) -> str:
     """A row for each metric of one function."""
     rows = [_row(each["metric"], each["total"]) for each in found.get("metrics") or ()]
     if not rows:
-        return "nothing was counted in that time"
+        return f"nothing was counted of {asked} in that time; `lambent metrics` shows what was"
     return table(rows, ("METRIC", "COUNT", "SUM", "AVERAGE", "LEAST", "MOST"))
 
 

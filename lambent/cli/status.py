@@ -36,6 +36,7 @@ def describe(found: dict[str, Any]) -> str:
             ("network", isolation.get("network") or "own loopback only"),
             ("runtimes", " ".join(runtimes) or "none found"),
             ("functions", str(found.get("functions", 0))),
+            *_events(found.get("events") or {}),
             *_keys(found.get("idempotency") or {}),
             ("sandboxes", ", ".join(f"{_total(sandboxes.get(kind, 0))} {kind}" for kind in ("busy", "idle", "husks"))),
             *(("concurrency" if first else "", _claims(each)) for first, each in _marked(found.get("concurrency"))),
@@ -66,6 +67,17 @@ def _clock(clock: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     stands = f"VIRTUAL: time stands still at {clock.get('iso', '?')} until `lambent clock` moves it"
     return [("clock", paint(stands, "yellow"))]
+
+
+def _events(events: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nothing where nobody sends events and none is kept. For example: 1 running, 5 waiting, 2 kept."""
+    words = {
+        "running": "running", "waiting": "waiting", "kept": "failed and kept (`lambent events`)",
+        "outbox": "in the outbox (`lambent events --kind outbox`)", "interrupted": "interrupted by the last end",
+        "kept_dropped": "kept ones dropped for lack of room", "outbox_dropped": "messages dropped for lack of room",
+    }  # fmt: skip
+    told = [f"{events[name]} {word}" for name, word in words.items() if events.get(name)]
+    return [("events", ", ".join(told))] if told else []
 
 
 def _keys(keys: dict[str, Any]) -> list[tuple[str, str]]:

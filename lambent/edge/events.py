@@ -107,7 +107,7 @@ class EventsDoor:
         entries = await asyncio.to_thread(self.delivery.kept.of_request, request_id)
         moved = await self.delivery.replay(entries[:1])
         if not moved:
-            raise _nothing(request_id)
+            raise _not_kept(request_id)
         return {"replayed": len(moved), "next": None}
 
     async def _replay_all(self, query: Query) -> Document:
@@ -122,7 +122,7 @@ class EventsDoor:
     async def _purge(self, request_id: str) -> Document:
         entries = await asyncio.to_thread(self.delivery.kept.of_request, request_id)
         if not entries:
-            raise _nothing(request_id)
+            raise _not_kept(request_id)
         return {"purged": await self.delivery.kept.remove(entries), "next": None}
 
     async def _purge_all(self, query: Query) -> Document:
@@ -157,7 +157,14 @@ def _step(name: str, done: int, which: Which, after: int) -> Document:
 
 
 def _nothing(request_id: str) -> ResourceNotFound:
-    return ResourceNotFound(f"Nothing is known of an event {request_id}: it is not waiting, kept or in the outbox.")
+    return ResourceNotFound(
+        f"Nothing is known of an event {request_id}: it is not waiting, on its way to a destination, kept or in the "
+        f"outbox. What became of it: `lambent explain {request_id}`."
+    )
+
+
+def _not_kept(request_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"The event {request_id} is not kept. Where it is: `lambent explain {request_id}`.")
 
 
 def _checked(request_id: str) -> str:

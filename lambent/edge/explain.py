@@ -20,6 +20,7 @@ from lambent.wire.http import Request, Response
 
 PREFIX = "/_lambent/explain"
 LONGEST = 256  # characters of an id
+NO_LONGER = "kept no longer: it was purged, or had to go when its days were over or the disk space was full"
 _json = msgspec.json.Encoder().encode
 
 
@@ -78,9 +79,10 @@ class ExplainDoor:
         if not (records or entries or present):
             raise ResourceNotFound(self._unknown(request_id))
         accepted, function = _origin(present)
-        return _document(
-            life(request_id, records, entries, accepted=accepted, function=function, now=sentences_of(present))
-        )
+        told = life(request_id, records, entries, accepted=accepted, function=function, now=sentences_of(present))
+        if not present and _was_kept(told):
+            told = msgspec.structs.replace(told, now=[NO_LONGER])
+        return _document(told)
 
     def _unknown(self, request_id: str) -> str:
         return (
@@ -91,12 +93,18 @@ class ExplainDoor:
         )
 
 
+def _was_kept(told: Life) -> bool:
+    """That it was kept, and has not been replayed since."""
+    ends = [chapter.kind for chapter in told.chapters if chapter.kind in ("kept", "replayed")]
+    return ends[-1:] == ["kept"]
+
+
 def sentences_of(present: Present) -> list[str]:
     """Where it is now."""
     said = []
     if (event := present.event) is not None:
         tried = f"after {event.attempts} failed attempt{'' if event.attempts == 1 else 's'}" if event.attempts else ""
-        throttled = f"put off {event.throttles} times" if event.throttles else ""
+        throttled = f"put off {event.throttles} time{'' if event.throttles == 1 else 's'}" if event.throttles else ""
         history = ", ".join(filter(None, (tried, throttled)))
         said.append(f"in the queue{', ' if history else ''}{history}; due at {iso(event.due)}, or under way")
     said += [_on_its_way(letter) for letter in present.letters]
@@ -113,7 +121,8 @@ def _on_its_way(letter: Letter) -> str:
 
 def _where_kept(kept: Kept) -> str:
     nowhere = f"; {kept.undelivered}" if kept.undelivered else ""
-    end = f"{kept.condition}, {kept.error_type or kept.status}{nowhere}"
+    problem = kept.error_type or (str(kept.status) if kept.status != 200 else "")  # 200: nobody has refused it
+    end = ", ".join(filter(None, (kept.condition, problem))) + nowhere
     return (
         f"kept since {iso(kept.failed)} ({end}): see `lambent events show {kept.request_id}`, try it again with "
         f"`lambent events replay {kept.request_id}`"

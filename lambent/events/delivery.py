@@ -74,7 +74,8 @@ class Delivery:
         return await asyncio.to_thread(self.kept.page, which)
 
     def counts(self) -> dict[str, int]:
-        return {f"{name}_dropped": number for name, number in self.retention.dropped.items()}
+        """What is kept and in the outbox, and what went for lack of room. It reads the disk."""
+        return self.retention.totals() | {f"{name}_dropped": count for name, count in self.retention.dropped.items()}
 
     def _stopped(self, event: Event) -> bool:
         return self._loops.judge(event.trace, event.function_arn, event.request_id, event.received).stopped

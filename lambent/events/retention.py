@@ -56,6 +56,10 @@ class Retention:
         if self._soon is None and not self._closing:
             self._soon = asyncio.get_running_loop().call_later(SETTLE_S, self._look)
 
+    def totals(self) -> dict[str, int]:
+        """How many items each shelf has. It reads the disk, and takes a while where there are many."""
+        return {shelf.name: shelf.totals()[0] for shelf in self._shelves}
+
     async def close(self) -> None:
         self._closing = True
         for timer in (self._timer, self._soon):

@@ -38,10 +38,11 @@ class Life(msgspec.Struct, frozen=True):
 
 
 class _Placed(msgspec.Struct):
-    """A chapter, and where it belongs: with the attempt that began at `anchor`."""
+    """A chapter, and where it belongs: with the attempt that began at `anchor`, in the life after so many replays."""
 
     anchor: float
     chapter: Chapter
+    replays: int = 0
 
 
 def life(
@@ -57,12 +58,35 @@ def life(
     if since is not None and not any(entry.kind == "accepted" for entry in left):
         placed.append(_placed(since, since, "accepted", sentences.accepted()))
     dates = _dates(since, entries)
-    for record in sorted(records, key=_began):
-        placed += [*_queued(record, dates), *_of_record(record, left)]
-    placed += [_placed(entry.at, entry.at, entry.kind, sentences.of(entry), entry.facts) for entry in left]
-    chapters = [each.chapter for each in sorted(placed, key=lambda each: (each.anchor, _rank(each.chapter.kind)))]
+    replays = [entry.at for entry in entries if entry.kind == "replayed"]
+    for record, life_no in _lives(sorted(records, key=_began), replays):
+        placed += _in_life(life_no, [*_queued(record, dates), *_of_record(record, left)])
+    life_no = 0
+    for entry in left:
+        placed += _in_life(life_no, [_placed(entry.at, entry.at, entry.kind, sentences.of(entry), entry.facts)])
+        life_no += entry.kind == "replayed"
+    chapters = [each.chapter for each in sorted(placed, key=_place)]
     named = function or next((record.arn for record in records), "")
     return Life(request_id, named, chapters, list(records), list(now))
+
+
+def _place(each: _Placed) -> tuple[float, int, int]:
+    return each.anchor, each.replays, _rank(each.chapter.kind)
+
+
+def _in_life(number: int, placed: Iterable[_Placed]) -> list[_Placed]:
+    return [msgspec.structs.replace(each, replays=number) for each in placed]
+
+
+def _lives(records: Sequence[Record], replays: Sequence[float]) -> Iterable[tuple[Record, int]]:
+    """Each attempt, and after how many replays it was: times tell, and where they are the same, that the numbers of
+    attempts begin anew."""
+    restarts = last = 0
+    for record in records:
+        if record.attempt and record.outcome != "throttled":
+            restarts, last = restarts + (record.attempt <= last), record.attempt
+        began = _began(record)
+        yield record, min(max(restarts, sum(at < began for at in replays)), sum(at <= began for at in replays))
 
 
 def _dates(since: float | None, entries: Sequence[Entry]) -> list[float]:

@@ -95,9 +95,10 @@ def _recursion(facts: Facts) -> str:
 def _kept(facts: Facts) -> str:
     """An event that had nowhere to go tells its trouble; of one that could not be delivered, that stands before."""
     nowhere = "it had nowhere to go: no on-failure destination, no dead-letter queue"
-    trouble = f", the last with {facts['trouble']}" if facts.get("trouble") else ""
     count = facts.get("attempts")
     tries = "1 attempt" if count == 1 else f"{count} attempts"
+    led = ", the last with " if count else ": "  # without an attempt there is no last one
+    trouble = f"{led}{facts['trouble']}" if facts.get("trouble") else ""
     reason = nowhere if "trouble" in facts else "it could not be delivered"
     if facts.get("condition") == "Success":
         return f"succeeded ({tries}) and kept here all the same, since {reason}"

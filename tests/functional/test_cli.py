@@ -36,6 +36,10 @@ class Fake(BaseHTTPRequestHandler):
         log = {"X-Amz-Log-Result": base64.b64encode(LOG.encode()).decode()}
         if "/broken/" in self.path:
             self._answer(200, b'{"errorMessage": "no"}', {**log, "X-Amz-Function-Error": "Unhandled"})
+        elif "/busy/" in self.path:
+            error = {"x-amzn-ErrorType": "TooManyRequestsException", "x-amzn-RequestId": "r-1"}
+            reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+            self._answer(429, json.dumps({"message": "Rate Exceeded.", "Reason": reason}).encode(), error)
         elif "hello/" in self.path:
             known = {"Idempotency-Replayed": "true", "x-amzn-RequestId": "earlier"}
             self._answer(200, b'{"hello": "Ada"}', log | (known if "Idempotency-Key" in self.headers else {}))
@@ -183,3 +187,12 @@ def test_when_nobody_listens_the_command_says_how_to_start_the_server(
 def test_a_url_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--endpoint-url", "4566"]) == 1
     assert "http://127.0.0.1:4566" in capsys.readouterr().err
+
+
+def test_a_throttle_names_its_limit_and_where_to_ask_who_had_the_executions(
+    seen: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["invoke", "busy"]) == 1
+    said = capfd.readouterr().err
+    assert "TooManyRequestsException: Rate Exceeded. (ReservedFunctionConcurrentInvocationLimitExceeded)" in said
+    assert "lambent explain r-1" in said

@@ -115,9 +115,20 @@ def test_what_could_not_be_delivered_is_the_reason_where_there_was_a_destination
     assert "arn: too large" in listed("kept", [KEPT | {"undelivered": "arn: too large"}])
 
 
+def test_an_event_that_nobody_has_refused_has_no_status_to_show():
+    (_, line) = listed("kept", [KEPT | {"error_type": "", "condition": "ZeroReservedConcurrency"}]).splitlines()
+    assert line.split()[-1] == "-"
+
+
 @pytest.mark.parametrize("kind", ["kept", "waiting", "letters", "outbox"])
 def test_an_empty_list_says_so(kind):
     assert listed(kind, []).count("\n") == 0
+
+
+def test_an_empty_list_says_what_was_asked_for(monkeypatch, capsys):
+    FakeServer(monkeypatch, {"events": [], "next": None})
+    run("list", "--function", "nope", "--since", "1h")
+    assert capsys.readouterr().out == "--function nope --since 1h: no failed events are kept\n"
 
 
 def test_an_event_is_shown_with_payload_answer_and_messages():

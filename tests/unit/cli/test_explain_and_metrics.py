@@ -67,11 +67,12 @@ def test_the_overview_has_a_row_for_each_function() -> None:
         ["hello", "3", "1", "0", "4", "7.25", "-"],
         ["other", "0", "0", "2", "-", "-", "-"],
     ]
-    assert metrics.overview({"metrics": []}) == metrics.detail({}) == "nothing was counted in that time"
+    assert metrics.overview({"metrics": []}) == "nothing was counted in that time"
+    assert metrics.detail({}, "hello") == "nothing was counted of hello in that time; `lambent metrics` shows what was"
 
 
 def test_the_detail_has_a_row_for_each_metric() -> None:
-    shown = metrics.detail({"metrics": [series("Duration", "hello", 4, (10.0, 1.0, 4.0))]})
+    shown = metrics.detail({"metrics": [series("Duration", "hello", 4, (10.0, 1.0, 4.0))]}, "hello")
     assert shown.splitlines()[1].split() == ["Duration", "4", "10", "2.50", "1", "4"]
 
 

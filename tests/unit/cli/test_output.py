@@ -93,6 +93,15 @@ def test_the_status_tells_who_has_claimed_concurrency_and_how_far_it_is() -> Non
     assert "concurrency" not in describe_status(STATUS | {"concurrency": []})
 
 
+def test_events_are_told_of_where_there_are_any() -> None:
+    events = {"running": 1, "waiting": 5, "kept": 2, "outbox": 0, "interrupted": 0, "kept_dropped": 3}
+    lines = describe_status(STATUS | {"events": events}).splitlines()
+    (told,) = [line for line in lines if line.startswith("events")]
+    said = "1 running, 5 waiting, 2 failed and kept (`lambent events`), 3 kept ones dropped for lack of room"
+    assert told.split(maxsplit=1)[1] == said
+    assert "events" not in describe_status(STATUS | {"events": dict.fromkeys(events, 0)})
+
+
 def test_idempotency_keys_are_told_of_where_they_are_used() -> None:
     keys = {"running": 1, "bytes": 2_500_000, "repeated": 3}
     shown_text = describe_status(STATUS | {"idempotency": keys})

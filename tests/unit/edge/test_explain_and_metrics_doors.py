@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambent.clock import FixedClock
-from lambent.edge.explain import ExplainDoor, Present, sentences_of
+from lambent.edge.explain import NO_LONGER, ExplainDoor, Present, sentences_of
 from lambent.edge.metrics import MetricsDoor
 from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
 from lambent.model import Ended, Event, Letter, Record
@@ -85,6 +85,13 @@ async def test_records_journal_and_the_present_are_one_life(house):
         "in the queue, after 1 failed attempt, put off 3 times; due at 1970-01-01T00:03:00.000Z, or under way"
     ]
     assert found["attempts"][0]["error_type"] == "ValueError"
+
+
+async def test_what_was_purged_is_kept_no_longer(house):
+    house.journal.tell(62.0, "r1", "kept", condition="RetriesExhausted", attempts=1, trouble="ValueError")
+    assert (await house.explain("r1"))["now"] == [NO_LONGER]
+    house.present = Present(event=EVENT)
+    assert NO_LONGER not in (await house.explain("r1"))["now"]
 
 
 @pytest.mark.parametrize(

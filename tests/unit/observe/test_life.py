@@ -106,6 +106,23 @@ def test_a_replayed_event_tells_both_of_its_lives():
     ]  # fmt: skip
 
 
+def test_a_life_after_a_replay_comes_after_the_life_before_though_the_clock_stood_still():
+    records = [attempt(number, 100.0, outcome="error") for number in (3, 1, 2)]
+    kept = {"condition": "RetriesExhausted", "attempts": 3, "trouble": "ValueError"}
+    entries = [Entry(100.0, "r1", "kept", kept), Entry(100.0, "r1", "replayed"), Entry(100.0, "r1", "kept", kept)]
+    told = texts(life("r1", records, entries))
+    assert [text.partition(" ran")[0].partition(" (")[0].partition(":")[0] for text in told] == [
+        "accepted as an event, and on disk", "attempt 3", "failed for good", "replayed", "attempt 1", "attempt 2",
+        "failed for good",
+    ]  # fmt: skip
+
+
+def test_an_event_that_was_never_tried_names_no_last_attempt():
+    kept = {"condition": "ZeroReservedConcurrency", "attempts": 0, "trouble": "its reserved concurrency is 0"}
+    (told,) = texts(life("r1", [], [Entry(100.0, "r1", "kept", kept)]))
+    assert told.startswith("failed for good (ZeroReservedConcurrency, 0 attempts: its reserved concurrency is 0) and")
+
+
 def test_a_delivery_that_fails_for_a_while_says_where_to_and_when_it_is_tried_again():
     facts = {"target": QUEUE, "as": "dead-letter", "tries": 1}
     entries = [

@@ -7,14 +7,14 @@ a few sandboxes one after the other, and slow ones get as many as their concurre
 
 import asyncio
 import logging
-import math
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from lambent.clock import Clock, Timer
+from lambent.clock import Clock
 from lambent.events import fate
+from lambent.events.alarms import EARLY_S, Alarms
 from lambent.events.attempt import Attempts, Result
 from lambent.events.ledger import Ledger
 from lambent.events.lines import LOW, Line, Lines, may_start
@@ -33,7 +33,6 @@ LOOK_AT_ALL_S = 30.0  # real seconds: timers know nothing of a machine's clock t
 SATURATED = 0.03  # less idle time than that: more at a time would only make all of them slower
 PATIENCE_S = 1.0  # even so a function of which nothing runs may start so often
 THROTTLE_PAUSE_S = 1.0
-EARLY_S = 0.001  # dates are doubles: a timer may seem to fire a little before what it was set for
 
 Settle = Callable[
     [Event, Result], tuple[tuple[str, dict[str, Any]], ...]
@@ -77,8 +76,7 @@ class Dispatcher:
         self._started = False
         self._closing = False
         self._look_at_all: asyncio.TimerHandle | None = None
-        self._timer: Timer | None = None
-        self._timer_at = math.inf
+        self._alarms = Alarms(clock, self._wake)
         self._looking = False
         self.interrupted = 0  # events that were taken when the last server ended; each may have run twice
 
@@ -118,9 +116,9 @@ class Dispatcher:
     async def close(self, patience_s: float) -> None:
         """Start nothing more; let what runs come to its end, and write that down."""
         self._closing = True
-        for timer in (self._timer, self._look_at_all):
-            if timer is not None:
-                timer.cancel()
+        self._alarms.close()
+        if self._look_at_all is not None:
+            self._look_at_all.cancel()
         deadline = time.monotonic() + patience_s
         while self._tasks and (left_s := deadline - time.monotonic()) > 0:
             await asyncio.wait(list(self._tasks), timeout=left_s)
@@ -237,7 +235,7 @@ class Dispatcher:
     def _conclude(self, line: Line, event: Event, result: Result) -> None:
         if result.again is not None and result.throttle is not None:
             line.paused_until = self._clock.epoch() + THROTTLE_PAUSE_S
-            self._wake_at(line.paused_until)
+            self._wake_at(line, line.paused_until)
         rows = self._settle(event, result)
         if result.again is not None:
             self._again(line, result.again)
@@ -254,33 +252,29 @@ class Dispatcher:
         elif not (line.waiting or line.running):
             self.lines.forget(line)
         elif line.stored and not line.taking and len(line.ready) < LOW:
-            self._wake_at(max(line.due, line.paused_until))
+            self._wake_at(line, max(line.due, line.paused_until))
 
     def _brought(self, line: Line) -> None:
         self._refill(line)
         self.pump()
 
-    def _wake_at(self, due: float) -> None:
-        """One timer for all lines, set for the first of them."""
-        if due < self._timer_at and not self._closing:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_at = due
-            self._timer = self._clock.call_later(due - self._clock.epoch(), self._wake)
+    def _wake_at(self, line: Line, due: float) -> None:
+        if not self._closing:
+            self._alarms.set(line.function, due)
 
-    def _wake(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, math.inf
-        self.lines.look_again()
-        for line in list(self.lines.all.values()):
-            self._refill(line)
+    def _wake(self, functions: Iterable[FunctionKey]) -> None:
+        for function in functions:
+            line = self.lines.all.get(function)
+            if line is not None:
+                self.lines.take_turn(line)
+                self._refill(line)
         self.pump()
 
     def _wake_now_and_then(self) -> None:
         if not self._closing:
             self._look_at_all = asyncio.get_running_loop().call_later(LOOK_AT_ALL_S, self._wake_now_and_then)
-            self._wake()
+            self.lines.look_again()
+            self._wake(list(self.lines.all))
 
     def _look_again(self) -> None:
         self._looking = False

@@ -67,7 +67,8 @@ def _conclude(sandbox: "Sandbox", invocation: Invocation, answer: Reply | Failur
         tap.add(report.timed_out(invocation.request_id, version, sandbox.clock.epoch()))
     beginning, sandbox.beginning = sandbox.beginning, WARM
     outcome = outcomes.outcome(
-        answer, beginning, duration_ms, memory_peak_mb=sandbox.peak_mb(), cpu_ms=sandbox.counters.cpu_ms_since(),
+        answer, beginning, duration_ms, cpu_ms=sandbox.counters.cpu_ms_since(),
+        memory_peak_mb=sandbox.whole_mb() if sandbox.shared_mb else sandbox.measure(),
         sandbox=sandbox.name, initialization=sandbox.initialization,
         streamed_bytes=sandbox.flow.size if sandbox.flow is not None else 0,
     )  # fmt: skip

@@ -38,17 +38,18 @@ def outcome(
     sandbox: str, initialization: str, streamed_bytes: int,
 ) -> Outcome:  # fmt: skip
     """Of an invocation after which nothing more happens."""
+    warm = beginning is WARM  # the hot path, which need not ask
     return Outcome(
         payload=answer.body if isinstance(answer, Failure) else answer.payload,
         function_error="Unhandled" if answer.error_type else None,
         error_type=answer.error_type,
         status=answer.status if isinstance(answer, Failure) else "error" if answer.error_type else "success",
-        cold=beginning.cold,
+        cold=not warm and beginning.cold,
         duration_ms=duration_ms,
         init_ms=beginning.init_ms,
         restore_ms=beginning.restore_ms,
         restore_billed_ms=beginning.restore_billed_ms,
-        billed_ms=-int(-(duration_ms + beginning.before_ms) // 1),
+        billed_ms=-int(-(duration_ms if warm else duration_ms + beginning.before_ms) // 1),
         memory_peak_mb=memory_peak_mb,
         cpu_ms=cpu_ms,
         sandbox=sandbox,

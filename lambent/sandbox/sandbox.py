@@ -120,11 +120,10 @@ class Sandbox:
         self.used_mb = self.counters.memory_peak_mb()
         return self.used_mb
 
-    def peak_mb(self) -> int:
+    def whole_mb(self) -> int:
         """The same with what a clone shares with its template; what it has copied counts twice, but no more than there
         may be."""
-        used_mb = self.measure()
-        return min(self.version.memory_mb, used_mb + self.shared_mb) if self.shared_mb else used_mb
+        return min(self.version.memory_mb, self.measure() + self.shared_mb)
 
     @property
     def reusable(self) -> bool:

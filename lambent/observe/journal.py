@@ -4,7 +4,8 @@
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,9 +69,8 @@ class Journal(Segmented[_Told]):
         pending = [entry for told in self._pending.copy() if told.request_id == request_id for entry in [_entry(told)]]
         recent = [entry for entry in self.recent.copy() if entry.request_id == request_id]
         stored = self.holding(request_id, msgspec.msgpack.Decoder(Entry).decode)
-        # By what they say: each of them may be in two of the places by now.
-        found = {_encode(entry): entry for entry in [*stored, *recent, *pending] if entry.request_id == request_id}
-        return sorted(found.values(), key=lambda entry: entry.at)
+        mine = [entry for entry in stored if entry.request_id == request_id]
+        return sorted(_merged(mine, recent, pending), key=lambda entry: entry.at)
 
     def since(self) -> float | None:
         """The time of the oldest entry that there is (epoch seconds)."""
@@ -89,6 +89,20 @@ class Journal(Segmented[_Told]):
             return b""
         self.recent.append(entry)
         return data
+
+
+def _merged(*places: Sequence[Entry]) -> list[Entry]:
+    """Each entry once, though it may be in two of the places by now; what one place has twice happened twice."""
+    found, known = [], Counter[bytes]()
+    for place in places:
+        here = Counter[bytes]()
+        for entry in place:
+            said = _encode(entry)
+            here[said] += 1
+            if here[said] > known[said]:
+                known[said] += 1
+                found.append(entry)
+    return found
 
 
 class _Allowance:

@@ -52,6 +52,16 @@ def test_what_the_thread_is_given_is_on_disk_after_closing(tmp_path):
     again.close()
 
 
+def test_what_happened_twice_at_one_moment_of_a_clock_that_stands_still_is_told_twice(journal):
+    for kind in ("kept", "replayed", "kept"):
+        journal.tell(1.0, "r1", kind)
+    assert kinds(journal, "r1") == ["kept", "replayed", "kept"]
+    journal.flush()
+    assert kinds(journal, "r1") == ["kept", "replayed", "kept"]
+    journal.recent.clear()
+    assert kinds(journal, "r1") == ["kept", "replayed", "kept"]
+
+
 def test_an_entry_is_found_at_once_and_once_only_before_and_after_it_is_written(journal):
     journal.tell(1.0, "r1", "accepted")
     assert kinds(journal, "r1") == ["accepted"]

@@ -46,7 +46,11 @@ def run(args: argparse.Namespace) -> int:
     body = response.read()
     if response.status >= 300:
         raise CommandFailed(_refused(response, body))
-    if response.getheader("Idempotency-Replayed") and not args.quiet:
+    replayed = response.getheader("Idempotency-Replayed")
+    if args.idempotency_key and replayed is None:
+        warning = f"warning: the key was ignored: {args.function} has no tag lambent:idempotency=24h, or like it"
+        print(paint(warning, "yellow", sys.stderr), file=sys.stderr)
+    if replayed == "true" and not args.quiet:
         said = f"the answer of request {response.getheader('x-amzn-RequestId')}; it did not run again"
         print(paint(said, "dim", sys.stderr), file=sys.stderr)
     return _show(args.quiet, body, response.getheader("X-Amz-Function-Error"), response.getheader("X-Amz-Log-Result"))

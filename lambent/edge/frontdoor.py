@@ -9,7 +9,7 @@ from lambent.control.control import Control
 from lambent.control.registry import handle
 from lambent.edge.extras import Extras
 from lambent.errors import AwsError, LambentError, NotImplementedYet, ServiceException
-from lambent.invoke.keys import Replay
+from lambent.invoke.keys import Keyed, Replay
 from lambent.invoke.operations import DataPlane
 from lambent.model import Document
 from lambent.wire import ids
@@ -72,10 +72,10 @@ class FrontDoor:
 
     def _traced(self, call: Call, result: Document, trace: str) -> Response:
         if isinstance(result, Replay):
-            response = self.wire.render(msgspec.structs.replace(call, request_id=result.request_id), result)
-            response.headers.append(("Idempotency-Replayed", "true"))
-        else:
-            response = self.wire.render(call, result)
+            call = msgspec.structs.replace(call, request_id=result.request_id)
+        response = self.wire.render(call, result)
+        if isinstance(result, Keyed):
+            response.headers.append(("Idempotency-Replayed", "true" if isinstance(result, Replay) else "false"))
         response.headers.append(("X-Amzn-Trace-Id", trace))
         return response
 

@@ -36,7 +36,11 @@ class Asked(NamedTuple):
     term: Term
 
 
-class Replay(dict[str, Any]):
+class Keyed(dict[str, Any]):
+    """The result of an operation that an idempotency key holds for."""
+
+
+class Replay(Keyed):
     """The result of an operation that is that of an earlier call, with the request id of that."""
 
     def __init__(self, result: dict[str, Any], request_id: str) -> None:
@@ -52,7 +56,7 @@ class Given(NamedTuple):
 
     def told(self, result: dict[str, Any]) -> dict[str, Any]:
         """The result of the operation, which says where it comes from."""
-        return Replay(result, self.answer.request_id) if self.replayed else result
+        return Replay(result, self.answer.request_id) if self.replayed else Keyed(result)
 
 
 def term_in(tag: str) -> float:

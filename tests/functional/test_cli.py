@@ -103,6 +103,15 @@ def test_invoke_sends_an_idempotency_key_and_tells_whose_answer_came(
     assert "idempotency-key" not in seen[1][2]
 
 
+def test_invoke_warns_of_a_key_that_the_function_has_not_opted_in_to(
+    seen: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    main(["invoke", "broken", "--idempotency-key", "order-1", "--quiet"])
+    assert "the key was ignored: broken has no tag lambent:idempotency" in capfd.readouterr().err
+    main(["invoke", "broken", "--quiet"])
+    assert "ignored" not in capfd.readouterr().err
+
+
 def test_invoke_reads_the_event_from_a_file(seen: list[Any], tmp_path: Path) -> None:
     (tmp_path / "event.json").write_text("[1]")
     assert main(["invoke", "hello", "--event", str(tmp_path / "event.json")]) == 0

@@ -10,7 +10,7 @@ from botocore.parsers import create_parser
 from lambent.edge import frontdoor
 from lambent.edge.frontdoor import FrontDoor
 from lambent.errors import AgentGone, LambentError, ResourceNotFound, StoreError, TooManyRequests
-from lambent.invoke.keys import Replay
+from lambent.invoke.keys import Keyed, Replay
 from lambent.settings import Settings
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Wire
@@ -85,6 +85,12 @@ async def test_an_answer_that_was_given_before_says_so_and_has_its_first_request
     headers = {name.lower(): value for name, value in (await door.answer(request())).headers}
     assert (headers["x-amzn-requestid"], headers["idempotency-replayed"]) == ("the-first", "true")
     assert headers["x-amzn-trace-id"] == "Root=1-2-3"
+
+
+async def test_a_first_run_under_a_key_says_that_the_key_holds(door, plane):
+    assert "Idempotency-Replayed" not in dict((await door.answer(request())).headers)
+    plane.answers = Keyed(plane.answers)
+    assert dict((await door.answer(request())).headers)["Idempotency-Replayed"] == "false"
 
 
 async def test_a_dry_run_has_no_body(door, plane):

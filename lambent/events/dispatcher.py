@@ -7,36 +7,31 @@ a few sandboxes one after the other, and slow ones get as many as their concurre
 
 import asyncio
 import logging
-import os
-import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lambent.clock import Clock
 from lambent.events import fate
 from lambent.events.alarms import EARLY_S, Alarms
 from lambent.events.attempt import Attempts, Result
+from lambent.events.gate import Gate
 from lambent.events.ledger import Ledger
-from lambent.events.lines import LOW, Line, Lines, may_start
-from lambent.events.load import Processors
+from lambent.events.lines import LOW, Line, Lines
 from lambent.events.supply import Supply
+from lambent.events.work import Work
 from lambent.model import Event
 from lambent.sandbox.watch import Watch
 from lambent.store.queue import Again, FunctionKey, Over, Queue
 
 log = logging.getLogger("lambent")
 
-YOUNG = 4 * (os.cpu_count() or 1)  # events at a time that have just been started
 YOUNG_S = 0.03
 LOOK_EVERY_S = 0.05  # at lines that were held back; others than events take and give back permits
 LOOK_AT_ALL_S = 30.0  # real seconds: timers know nothing of a machine's clock that is set anew
-SATURATED = 0.03  # less idle time than that: more at a time would only make all of them slower
-PATIENCE_S = 1.0  # even so a function of which nothing runs may start so often
 THROTTLE_PAUSE_S = 1.0
 
-Settle = Callable[
-    [Event, Result], tuple[tuple[str, dict[str, Any]], ...]
-]  # rows that take the place of an event that ended
+# The rows that take the place of an event that has ended.
+Settle = Callable[[Event, Result], tuple[tuple[str, dict[str, Any]], ...]]
 
 
 class Runner:
@@ -52,7 +47,7 @@ class Runner:
 
 
 class Dispatcher:
-    """State changes on the event loop only. `_young` are attempts that have just begun, `_running` all of them."""
+    """State changes on the event loop only."""
 
     def __init__(
         self, queue: Queue, attempts: Attempts, clock: Clock, settle: Settle, posted: Callable[[], None] = lambda: None
@@ -63,16 +58,12 @@ class Dispatcher:
         self._attempts = attempts
         self._clock = clock
         self._settle = settle
-        self._ledger = Ledger(queue, self._spawn, self.pump)
-        self._supply = Supply(queue, self.lines, self._now, self._spawn, self._brought)
-        self._processors = Processors()
+        self._work = Work(clock, _complain)
+        self._ledger = Ledger(queue, self._work.begin, self.pump)
+        self._supply = Supply(queue, self.lines, self._now, self._work.begin, self._brought)
+        self.gate = Gate(attempts.room, self._now)
         self._watch: Watch | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._young = 0
-        self._running = 0
-        self._fresh = 0  # of these, those that have not come as far as asking for a permit
         self._trying: set[int] = set()  # events that may have run, and have not come to anything yet
-        self._begun_at = 0.0  # monotonic seconds, when an event was begun last
         self._started = False
         self._closing = False
         self._look_at_all: asyncio.TimerHandle | None = None
@@ -119,17 +110,12 @@ class Dispatcher:
         self._alarms.close()
         if self._look_at_all is not None:
             self._look_at_all.cancel()
-        deadline = time.monotonic() + patience_s
-        while self._tasks and (left_s := deadline - time.monotonic()) > 0:
-            await asyncio.wait(list(self._tasks), timeout=left_s)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.finish(patience_s)
         await self._queue.give_back(self._trying | self._ledger.ids())
 
     def counts(self) -> dict[str, int]:
         return {
-            "running": self._running,
+            "running": self.gate.running,
             "waiting": sum(line.waiting for line in self.lines.all.values()),
             "interrupted": self.interrupted,
         }
@@ -140,15 +126,14 @@ class Dispatcher:
         """Start what may be started."""
         self._supply.go_on()
         while (event := self._next()) is not None:
-            self._fresh += 1
-            self.lines.line(_function(event)).fresh += 1
-            self._spawn(self._run(Runner(self), event))
+            self.gate.hand_out(self.lines.line(_function(event)))
+            self._work.begin(self._run(Runner(self), event))
         if (self.lines.held or self.lines.turns) and not self._looking and not self._closing:
             self._looking = True
             asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look_again)
 
     def grew_old(self) -> None:
-        self._young -= 1
+        self.gate.young -= 1
         self.pump()
 
     def added(self, function: FunctionKey, due: float) -> None:
@@ -162,31 +147,13 @@ class Dispatcher:
 
     # -- details
 
-    def _who_may_start(self) -> Callable[[Line], bool] | None:
-        """Nobody, anybody, or, on a machine that has no time left, now and then a function of which nothing runs."""
-        if self._closing or self._ledger.full or self._young >= YOUNG:
-            return None
-        if self._running < YOUNG or self._processors.idle() > SATURATED:
-            return self._may_start
-        if time.monotonic() - self._begun_at < PATIENCE_S:
-            return None
-        return lambda line: not line.running and self._may_start(line)
-
     def _now(self) -> float:
         return self._clock.epoch() + EARLY_S
-
-    def _may_start(self, line: Line) -> bool:
-        now = self._now()
-        if not line.running or line.paused_until > now:
-            return line.paused_until <= now
-        room, guaranteed = self._attempts.room(line.ready[0])
-        return may_start(line, now, room - (line.fresh if guaranteed else self._fresh), guaranteed=guaranteed)
 
     async def _run(self, runner: Runner, first: Event) -> None:
         """This event, and then whatever is next, while there may be that many at a time."""
         watch = self._watch = self._watch or Watch(asyncio.get_running_loop(), YOUNG_S)
-        self._fresh -= 1
-        self.lines.line(_function(first)).fresh -= 1
+        self.gate.handed_out(self.lines.line(_function(first)))
         event: Event | None = first
         while event is not None:
             line = self.lines.line(_function(event))
@@ -197,9 +164,7 @@ class Dispatcher:
             finally:
                 watch.end(runner)
                 line.running -= 1
-                self._running -= 1
-                if not runner.long:
-                    self._young -= 1
+                self.gate.end(long=runner.long)
             if line in self.lines.held:
                 self.lines.take_turn(line)
             event = self._next()
@@ -208,12 +173,10 @@ class Dispatcher:
 
     def _next(self) -> Event | None:
         """Whatever may be begun now."""
-        may_start = self._who_may_start()
+        may_start = None if self._closing or self._ledger.full else self.gate.who()
         event = self.lines.next(may_start) if may_start is not None else None
         if event is not None:
-            self._young += 1
-            self._running += 1
-            self._begun_at = time.monotonic()
+            self.gate.begin()
         return event
 
     async def _try(self, line: Line, event: Event) -> None:
@@ -281,20 +244,9 @@ class Dispatcher:
         self.lines.look_again()
         self.pump()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """In the background; time that is moved by hand waits for it."""
-        hold = self._clock.working()
-        hold.__enter__()
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
 
-        def done(task: "asyncio.Task[None]") -> None:
-            self._tasks.discard(task)
-            hold.__exit__(None, None, None)
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("an event could not be dealt with; it is tried again at the next start", exc_info=error)
-
-        task.add_done_callback(done)
+def _complain(error: BaseException) -> None:
+    log.error("an event could not be dealt with; it is tried again at the next start", exc_info=error)
 
 
 def _function(event: Event) -> FunctionKey:

@@ -5,7 +5,7 @@ A letter lies on disk until it is delivered; then it goes. What cannot be delive
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from lambent.clock import Clock, Timer
 from lambent.errors import LambentError, Undeliverable
 from lambent.events.letters import DEAD_LETTER
 from lambent.events.targets import Targets
+from lambent.events.work import Work
 from lambent.model import Letter
 from lambent.store.letters import Letters
 
@@ -71,7 +72,7 @@ class Postman:
         self._timers: dict[str, tuple[float, Timer]] = {}
         self._pauses: dict[str, tuple[float, int]] = {}  # epoch seconds, failures in a row
         self._slots = asyncio.Semaphore(LANES)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Work(clock, self._failed)
         self._looking = False
         self._again: asyncio.TimerHandle | None = None  # one of those who will look again after a failure
         self._closing = False
@@ -87,7 +88,7 @@ class Postman:
         """There are new letters. However often that is said in one turn of the event loop, it is looked once."""
         if not self._looking and not self._closing:
             self._looking = True
-            self._spawn(self._look())
+            self._work.begin(self._look())
 
     async def close(self) -> None:
         """What is under way comes to its end; the rest waits on disk for the next start."""
@@ -96,7 +97,7 @@ class Postman:
             timer.cancel()
         if self._again is not None:
             self._again.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.finish()
 
     # -- details
 
@@ -125,7 +126,7 @@ class Postman:
         self._stop_waiting(target)
         if not self._closing and target not in self._lanes:
             self._lanes.add(target)
-            self._spawn(self._deliver_all(target))
+            self._work.begin(self._deliver_all(target))
 
     async def _deliver_all(self, target: str) -> None:
         """Page after page, until nothing is due, or a failure asks for a pause."""
@@ -210,18 +211,7 @@ class Postman:
         tell(now, letter.request_id, "undeliverable", **facts)
         tell(now, letter.request_id, "kept", condition=letter.ended.condition, attempts=letter.ended.attempts)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """In the background; time that is moved by hand waits for it."""
-        hold = self._clock.working()
-        hold.__enter__()
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-
-        def done(task: "asyncio.Task[None]") -> None:
-            self._tasks.discard(task)
-            hold.__exit__(None, None, None)
-            if not task.cancelled() and (error := task.exception()) is not None and not self._closing:
-                log.error("letters cannot be delivered now", exc_info=error)
-                self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.posted)
-
-        task.add_done_callback(done)
+    def _failed(self, error: BaseException) -> None:
+        if not self._closing:
+            log.error("letters cannot be delivered now", exc_info=error)
+            self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.posted)

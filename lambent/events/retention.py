@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from lambent.clock import Clock, Timer
 from lambent.errors import LambentError
+from lambent.events.work import Work
 from lambent.store.kept import AT_ONCE
 from lambent.store.shelves import Item, Shelf
 
@@ -44,7 +44,7 @@ class Retention:
         self._most_bytes = most_bytes
         self._timer: Timer | None = None
         self._soon: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Work(clock, _complain)
         self._closing = False
 
     def start(self) -> None:
@@ -65,18 +65,18 @@ class Retention:
         for timer in (self._timer, self._soon):
             if timer is not None:
                 timer.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.finish()
 
     # -- details
 
     def _sweep(self) -> None:
         """Of age, and come back in an hour."""
         self._timer = self._clock.call_later(SWEEP_EVERY_S, self._sweep, background=True)
-        self._spawn(self._drop_old())
+        self._work.begin(self._drop_old())
 
     def _look(self) -> None:
         self._soon = None
-        self._spawn(self._make_room())
+        self._work.begin(self._make_room())
 
     async def _drop_old(self) -> None:
         before = self._clock.epoch() - self._days * DAY_S
@@ -97,19 +97,9 @@ class Retention:
                 what = "failed events" if shelf.name == "kept" else "messages of the outbox"
                 log.warning("the %d oldest %s were dropped: keep_failed_events_mb is full", gone, what)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        hold = self._clock.working()
-        hold.__enter__()
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
 
-        def done(task: "asyncio.Task[None]") -> None:
-            self._tasks.discard(task)
-            hold.__exit__(None, None, None)
-            error = None if task.cancelled() else task.exception()
-            if isinstance(error, LambentError):
-                log.error("what was kept for long enough cannot be removed yet: %s", error.message)
-            elif error is not None:
-                log.error("what was kept for long enough cannot be removed yet", exc_info=error)
-
-        task.add_done_callback(done)
+def _complain(error: BaseException) -> None:
+    if isinstance(error, LambentError):
+        log.error("what was kept for long enough cannot be removed yet: %s", error.message)
+    else:
+        log.error("what was kept for long enough cannot be removed yet", exc_info=error)

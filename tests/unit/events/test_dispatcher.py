@@ -12,8 +12,9 @@ from lambent.clock import VirtualClock
 from lambent.errors import ServiceException, StoreError, TooManyRequests
 from lambent.events import fate
 from lambent.events.attempt import Result
-from lambent.events.dispatcher import YOUNG, Dispatcher
+from lambent.events.dispatcher import Dispatcher
 from lambent.events.end import End
+from lambent.events.gate import YOUNG
 from lambent.events.intake import Intake
 from lambent.model import Event, Outcome
 from lambent.store.database import Database
@@ -163,7 +164,7 @@ async def test_what_takes_long_gives_its_place_to_others(stage):
     await asyncio.gather(*(stage.accept(f"slow-{number}", name=f"f{number}") for number in range(YOUNG + 5)))
     await _turns()
     assert stage.attempts.running.total() == YOUNG
-    stage.dispatcher._processors.idle = lambda: 1.0  # type: ignore[method-assign]
+    stage.dispatcher.gate.processors.idle = lambda: 1.0  # type: ignore[method-assign]
     for _ in range(3):
         stage.dispatcher.grew_old()
     await _turns()
@@ -172,7 +173,7 @@ async def test_what_takes_long_gives_its_place_to_others(stage):
 
 async def test_a_machine_that_has_no_time_left_is_given_no_more_at_a_time(stage):
     stage.attempts.gate.clear()
-    stage.dispatcher._processors.idle = lambda: 0.0  # type: ignore[method-assign]
+    stage.dispatcher.gate.processors.idle = lambda: 0.0  # type: ignore[method-assign]
     await asyncio.gather(*(stage.accept(f"slow-{number}", name=f"f{number}") for number in range(YOUNG + 5)))
     stage.dispatcher.grew_old()
     await _turns()
@@ -247,7 +248,7 @@ async def test_when_a_machine_has_time_again_others_start_though_nothing_has_end
 
 
 async def test_slow_functions_keep_no_other_from_running_on_a_machine_that_never_has_time(stage, monkeypatch):
-    monkeypatch.setattr("lambent.events.dispatcher.PATIENCE_S", 0.01)
+    monkeypatch.setattr("lambent.events.gate.PATIENCE_S", 0.01)
     await _fill_with_slow_ones(stage, lambda: 0.0)
     await stage.accept("more", name="slow")
     await stage.accept("other", name="other")
@@ -327,9 +328,9 @@ async def test_a_backlog_of_many_functions_fits_into_the_memory_that_there_is_fo
 
 async def _fill_with_slow_ones(stage: Stage, idle: Callable[[], float]) -> None:
     stage.attempts.gate.clear()
-    stage.dispatcher._processors.idle = idle  # type: ignore[method-assign]
+    stage.dispatcher.gate.processors.idle = idle  # type: ignore[method-assign]
     await asyncio.gather(*(stage.accept(f"slow-{number}", name="slow") for number in range(YOUNG)))
-    await _until(lambda: stage.attempts.running["slow"] == YOUNG and stage.dispatcher._young == 0)
+    await _until(lambda: stage.attempts.running["slow"] == YOUNG and stage.dispatcher.gate.young == 0)
 
 
 def _unreadable(event: Event, bug: Exception) -> Result:

@@ -127,4 +127,4 @@ async def _live(directory: Path, seed: int, functions: int, waves: list[int]) ->
 
 def _counted(of: Dispatcher) -> tuple[object, ...]:
     held = of.lines.held_bytes, of.lines.awaited_bytes
-    return of._running, of._young, of._fresh, of._ledger._bytes, *held, of._trying
+    return of.gate.running, of.gate.young, of.gate.fresh, of._ledger._bytes, *held, of._trying

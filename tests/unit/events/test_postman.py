@@ -77,7 +77,7 @@ class Stage:
                 await asyncio.sleep(0)
 
     async def idle(self) -> None:
-        await self.until(lambda: not self.postman._tasks)
+        await self.until(lambda: not self.postman._work.tasks)
 
 
 @pytest.fixture

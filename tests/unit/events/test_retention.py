@@ -44,7 +44,7 @@ async def keep(db: Database, number: int, *, failed: float = NOW, size: int = 10
 
 async def ended(retention: Retention) -> None:
     async with asyncio.timeout(30):
-        while retention._tasks or retention._soon:  # noqa: ASYNC110  threads are waited for
+        while retention._work.tasks or retention._soon:  # noqa: ASYNC110  threads are waited for
             await asyncio.sleep(0)
 
 

@@ -1,6 +1,7 @@
 """Run a function once: its answer goes to standard output, its error and the end of its log to standard error.
 
-The exit status is 1 when the function failed or the call was refused."""
+The exit status is 1 when the function failed or the call was refused. With --async the event is only accepted: standard
+output has its request id, for `lambent explain` and `lambent events show`."""
 
 import argparse
 import base64
@@ -20,6 +21,7 @@ EXAMPLES = (
     'lambent invoke hello --payload \'{"name": "Ada"}\'',
     "lambent invoke resize --event event.json > answer.json",
     "echo '{}' | lambent invoke hello --event - --quiet",
+    "lambent explain $(lambent invoke resize --async --event event.json)",
 )
 
 
@@ -29,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     event.add_argument("--event", metavar="FILE", help="file that holds the event; - is standard input")
     event.add_argument("--payload", metavar="JSON", help="the event itself (default: {})")
     parser.add_argument("--qualifier", help="version or alias")
+    parser.add_argument("--async", dest="asynchronous", action="store_true", help="do not wait: send it as an event")
     parser.add_argument("--idempotency-key", metavar="KEY", help="run once for KEY, if the function is tagged for that")
     parser.add_argument("--quiet", action="store_true", help="do not show the end of the log")
     add_endpoint(parser)
@@ -40,12 +43,23 @@ def run(args: argparse.Namespace) -> int:
     if args.qualifier:
         path += f"?Qualifier={quote(args.qualifier, safe='')}"
     headers = {"Content-Type": "application/json", "X-Amz-Log-Type": "Tail"}
+    if args.asynchronous:
+        headers = {"Content-Type": "application/json", "X-Amz-Invocation-Type": "Event"}
     if args.idempotency_key:
         headers["Idempotency-Key"] = args.idempotency_key
     response = endpoint_of(args).send("POST", path, headers, event_of(args))
     body = response.read()
     if response.status >= 300:
         raise CommandFailed(_refused(response, body))
+    _tell_of_key(args, response)
+    if args.asynchronous:
+        print(response.getheader("x-amzn-RequestId"))
+        return 0
+    return _show(args.quiet, body, response.getheader("X-Amz-Function-Error"), response.getheader("X-Amz-Log-Result"))
+
+
+def _tell_of_key(args: argparse.Namespace, response: http.client.HTTPResponse) -> None:
+    """What became of the idempotency key, if there was one."""
     replayed = response.getheader("Idempotency-Replayed")
     if args.idempotency_key and replayed is None:
         warning = f"warning: the key was ignored: {args.function} has no tag lambent:idempotency=24h, or like it"
@@ -53,7 +67,6 @@ def run(args: argparse.Namespace) -> int:
     if replayed == "true" and not args.quiet:
         said = f"the answer of request {response.getheader('x-amzn-RequestId')}; it did not run again"
         print(paint(said, "dim", sys.stderr), file=sys.stderr)
-    return _show(args.quiet, body, response.getheader("X-Amz-Function-Error"), response.getheader("X-Amz-Log-Result"))
 
 
 def _refused(response: http.client.HTTPResponse, body: bytes) -> str:

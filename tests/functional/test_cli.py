@@ -40,6 +40,8 @@ class Fake(BaseHTTPRequestHandler):
             error = {"x-amzn-ErrorType": "TooManyRequestsException", "x-amzn-RequestId": "r-1"}
             reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
             self._answer(429, json.dumps({"message": "Rate Exceeded.", "Reason": reason}).encode(), error)
+        elif self.headers.get("X-Amz-Invocation-Type") == "Event":
+            self._answer(202, b"", {"x-amzn-RequestId": "r-2"})
         elif "hello/" in self.path:
             known = {"Idempotency-Replayed": "true", "x-amzn-RequestId": "earlier"}
             self._answer(200, b'{"hello": "Ada"}', log | (known if "Idempotency-Key" in self.headers else {}))
@@ -110,6 +112,15 @@ def test_invoke_warns_of_a_key_that_the_function_has_not_opted_in_to(
     assert "the key was ignored: broken has no tag lambent:idempotency" in capfd.readouterr().err
     main(["invoke", "broken", "--quiet"])
     assert "ignored" not in capfd.readouterr().err
+
+
+def test_invoke_async_prints_the_request_id_and_nothing_else(
+    seen: list[Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["invoke", "hello", "--async", "--payload", "[1]"]) == 0
+    assert capfd.readouterr() == ("r-2\n", "")
+    assert (seen[0][2]["x-amz-invocation-type"], seen[0][3]) == ("Event", b"[1]")
+    assert "x-amz-log-type" not in seen[0][2]
 
 
 def test_invoke_reads_the_event_from_a_file(seen: list[Any], tmp_path: Path) -> None:

@@ -113,10 +113,10 @@ class Database:
     def close(self) -> None:
         """Flush what was submitted, close everything and give the directory back; blocks until then."""
         self._closed = True
-        self._writer.close()
         for reader in self._readers:
             reader.close()
         self._readers.clear()
+        self._writer.close()  # last: only then does SQLite bring its journal home into the file
         self._lock.release()
 
     def _reader(self) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,12 @@ START_COMMANDS = {
 FACES_MAY_IMPORT = {"errors", "settings", "cli", "console"}
 
 
-def imports_of(path: Path) -> Iterator[str]:
+@cache
+def imports_of(path: Path) -> list[str]:
+    return list(_imports_of(path))
+
+
+def _imports_of(path: Path) -> Iterator[str]:
     """The modules that a file imports, wherever in the file the import stands."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -73,8 +79,11 @@ def part_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
 def sources() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+    """Without `_bin`, where the install puts what functions import."""
+    found = (path for path in PACKAGE.rglob("*.py") if "_bin" not in path.parts)
+    return sorted(path for path in found if path.name != "__init__.py" or path.parent != PACKAGE)
 
 
 def crossings() -> Iterator[tuple[str, str, str]]:

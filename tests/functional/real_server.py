@@ -186,11 +186,13 @@ class Server:
 _MADE: list[Any] = []
 
 
-def client(endpoint: str, account: str = "000000000000", region: str = "us-east-1", **options: Any) -> Any:
+def client(
+    endpoint: str, account: str = "000000000000", region: str = "us-east-1", *, service: str = "lambda", **options: Any
+) -> Any:
     """boto3, as it comes, but without retries: a test must see the first answer."""
     config = _FRIENDLY.merge(Config(**options))
     made = boto3.client(
-        "lambda", endpoint_url=endpoint, region_name=region, aws_access_key_id=account,
+        service, endpoint_url=endpoint, region_name=region, aws_access_key_id=account,
         aws_secret_access_key="any", config=config,
     )  # fmt: skip
     _MADE.append(made)

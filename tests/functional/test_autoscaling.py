@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
-from real_server import PATIENCE_S, Function, Server, wait_until
+from real_server import PATIENCE_S, Function, Server, client, wait_until
 
 WAITER = """
     import time
@@ -22,10 +21,7 @@ FLAGS = ("--clock", "virtual")
 
 
 def autoscaling(server: Server) -> Any:
-    return boto3.client(
-        "application-autoscaling", endpoint_url=server.endpoint, region_name="us-east-1",
-        aws_access_key_id="000000000000", aws_secret_access_key="any",
-    )  # fmt: skip
+    return client(server.endpoint, service="application-autoscaling")
 
 
 def advance(server: Server, by: str) -> float:

@@ -240,13 +240,6 @@ def test_an_operation_that_is_not_built_yet_says_its_name(server: Server) -> Non
     assert "ListCodeSigningConfigs" in message
 
 
-def test_an_asynchronous_call_is_refused_before_anything_is_accepted(deploy: Deploy) -> None:
-    function = deploy("def handler(event, context): print('reached')")
-    status, code, message = refusal(lambda: function.call(InvocationType="Event"))
-    assert (status, code) == (501, "NotImplementedException")
-    assert "InvocationType=Event" in message
-
-
 # -- the connection itself
 
 

@@ -107,8 +107,9 @@ def test_dates_that_the_api_shows_and_the_age_of_its_links_are_virtual(virtual: 
     function = virtual.deploy(COUNTER)
     link = virtual.client.get_function(FunctionName=function.name)["Code"]["Location"]
     shown = advance(virtual, "11m")
-    with pytest.raises(urllib.error.HTTPError, match="403"):
+    with pytest.raises(urllib.error.HTTPError, match="403") as caught:
         urllib.request.urlopen(link, timeout=PATIENCE_S)
+    caught.value.close()
     virtual.client.update_function_configuration(FunctionName=function.name, Description="later")
     virtual.wait_until_active(function.name)
     found = virtual.client.get_function_configuration(FunctionName=function.name)

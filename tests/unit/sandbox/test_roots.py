@@ -52,7 +52,7 @@ def below(path: str, parent: str) -> bool:
 
 @pytest.mark.parametrize("info", ALL, ids=lambda info: info.name)
 def test_nothing_of_homes_and_data_is_bound_but_the_interpreter_itself(info):
-    ours = str(roots.guest_dir()), str(roots.init_program())
+    ours = str(roots.guest_dir()), str(roots.init_program()), str(roots.birth_library())
     for inside, host in bound(info).items():
         if inside == "/var/lang" or any(below(host, mine) for mine in ours):
             continue

@@ -192,7 +192,7 @@ def drain(events: int) -> None:
 
 async def beside(events: int) -> None:
     """One synchronous client in sequence, first alone, then while the backlog drains."""
-    refilled = Refilled(0)
+    refilled = await asyncio.to_thread(Refilled, 0)
     refilled.server.stop_only()
     quiet_server = Server(data=refilled.data)
     quiet = await one_client(quiet_server, 3000, threading.Event())

@@ -8,7 +8,10 @@ from lambent.events.lines import Line, may_start
 from lambent.events.load import Processors
 from lambent.model import Event
 
-YOUNG = 4 * (os.cpu_count() or 1)  # events at a time that have just been started
+FEW = os.cpu_count() or 1  # events at a time that have just been started: as many as there are processors for
+YOUNG = 4 * FEW  # the same while the processors have time to spare
+SPARE = 0.2  # of their time
+OWN = 0.6  # of one: with more than that this process itself is what all others wait for
 SATURATED = 0.03  # less idle time than that: more at a time would only make all of them slower
 PATIENCE_S = 1.0  # even so a function of which nothing runs may start so often
 
@@ -29,9 +32,10 @@ class Gate:
 
     def who(self) -> Callable[[Line], bool] | None:
         """Nobody, anybody, or, on a machine that has no time left, now and then a function of which nothing runs."""
-        if self.young >= YOUNG:
+        idle = self.processors.idle()
+        if self.young >= (YOUNG if idle > SPARE and self.processors.own() < OWN else FEW):
             return None
-        if self.running < YOUNG or self.processors.idle() > SATURATED:
+        if self.running < YOUNG or idle > SATURATED:
             return self.may_start
         if time.monotonic() - self._begun_at < PATIENCE_S:
             return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 100
 MOST_BYTES = 8 * 1024 * 1024
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from lambent.model import Event
 from lambent.store.queue import EVENT_BYTES, FunctionKey
 
-MOST_READY = 128  # events of one line in memory; the others stay on disk
-LOW = 32  # when fewer are ready, more are taken
+MOST_READY = 64  # events of one line in memory; the others stay on disk
+LOW = 16  # when fewer are ready, more are taken
 LARGEST = 1024 * 1024 + EVENT_BYTES  # no event takes more
 TAKE_BYTES = 4 * 1024 * 1024  # taken from disk at once, and the most that stays in memory of one line
 LOW_BYTES = 1024 * 1024  # when fewer are ready, more are taken

@@ -14,12 +14,21 @@ class Processors:
         self._at = float("-inf")
         self._before = (0, 0)
         self._share = 1.0
+        self._own_before = 0.0
+        self._own = 0.0
+
+    def own(self) -> float:
+        """How much of one processor this process itself has used: of all, it can keep hardly more than one busy."""
+        self.idle()
+        return self._own
 
     def idle(self) -> float:
         """The share of the processors' time, 0 to 1, that nobody wanted when it was last looked at."""
         now = time.monotonic()
         if now - self._at >= FRESH_S:
-            self._at = now
+            spent = time.process_time()
+            self._own = (spent - self._own_before) / min(now - self._at, 3600.0)
+            self._at, self._own_before = now, spent
             self._look()
         return self._share
 

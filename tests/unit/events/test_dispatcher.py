@@ -14,7 +14,7 @@ from lambent.events import fate
 from lambent.events.attempt import Result
 from lambent.events.dispatcher import Dispatcher
 from lambent.events.end import End
-from lambent.events.gate import YOUNG
+from lambent.events.gate import FEW, YOUNG
 from lambent.events.intake import Intake
 from lambent.model import Event, Outcome
 from lambent.store.database import Database
@@ -69,6 +69,8 @@ class Stage:
         self.attempts = FakeAttempts(self.clock)
         self.ended: list[End] = []
         self.dispatcher = Dispatcher(self.queue, self.attempts, self.clock, self.settle)  # type: ignore[arg-type]
+        self.dispatcher.gate.processors.idle = lambda: 1.0  # type: ignore[method-assign]
+        self.dispatcher.gate.processors.own = lambda: 0.0  # type: ignore[method-assign]
         self.intake = Intake(self.queue, self.dispatcher)
 
     def settle(self, event: Event, result: Result) -> tuple[()]:
@@ -175,8 +177,11 @@ async def test_a_machine_that_has_no_time_left_is_given_no_more_at_a_time(stage)
     stage.attempts.gate.clear()
     stage.dispatcher.gate.processors.idle = lambda: 0.0  # type: ignore[method-assign]
     await asyncio.gather(*(stage.accept(f"slow-{number}", name=f"f{number}") for number in range(YOUNG + 5)))
-    stage.dispatcher.grew_old()
     await _turns()
+    assert stage.attempts.running.total() == FEW
+    while stage.dispatcher.gate.young:
+        stage.dispatcher.grew_old()
+        await _turns()
     assert stage.attempts.running.total() == YOUNG
 
 

@@ -124,7 +124,7 @@ async def test_the_end_of_an_event_and_what_takes_its_place_are_one_write(db):
 
 
 async def test_one_group_has_so_many_events_and_so_many_bytes_and_a_larger_event_is_alone():
-    assert first_group([1] * 1000) == 500
+    assert first_group([1] * 1000) == 100
     assert first_group([3 * MB] * 10) == 2
     assert first_group([9 * MB, 1]) == 1
     assert first_group([]) == 0

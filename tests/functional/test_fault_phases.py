@@ -3,6 +3,7 @@
 Functions show where they are by the name of their process, and go on when they get a signal: no test depends on timing.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -200,6 +201,8 @@ def test_a_kill_while_husks_are_being_made_is_survived_by_the_calls_that_wait(st
                     call.result()
             else:
                 assert call.result().value == "done"
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(zygote.pid, signal.SIGCONT)  # who stands still does not see that its agent has gone
     assert_well(sturdy, function)
 
 

@@ -1,5 +1,5 @@
 """Builds everything from the settings, in order; the only file that chooses implementations. Its pieces: stores.py,
-names.py, limits.py, capacity.py, telling.py, banner.py.
+names.py, limits.py, scaling.py, capacity.py, telling.py, banner.py; serving.py runs it.
 
 Processes: this one (the front end), and the node agent, which it starts again when it dies.
 """

@@ -111,6 +111,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     throttles: int = 0  # and other failures of ours since: they use up no retry
 
     @property
+    def function(self) -> tuple[str, str, str]:
+        """Account, region and name."""
+        return self.account, self.region, self.name
+
+    @property
     def function_arn(self) -> str:
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
 

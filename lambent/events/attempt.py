@@ -2,8 +2,6 @@
 
 from typing import NamedTuple, Protocol
 
-from msgspec.structs import replace
-
 from lambent.clock import Clock
 from lambent.errors import AwsError, LambentError, ResourceNotFound, ServiceException, TooManyRequests
 from lambent.events import fate
@@ -110,8 +108,3 @@ def _invocation(event: Event, version: Version, arn: str, trace: str, now: float
         request_id=event.request_id, version=version, invoked_arn=arn, payload=event.payload, received=event.received,
         kind=InvocationKind.EVENT, trace=trace, attempt=event.attempts + 1, tried=now,
     )  # fmt: skip
-
-
-def as_new(event: Event, now: float, request_id: str) -> Event:
-    """The same event from the start, under another request id."""
-    return replace(event, id=0, request_id=request_id, received=now, due=now, attempts=0, throttles=0)

@@ -63,10 +63,7 @@ class Delivery:
         moved = await self.kept.replay(moves)
         for event in moved:
             self._journal.tell(now, event.request_id, "replayed")
-        for function in {(event.account, event.region, event.name) for event in moved}:
-            count = sum((event.account, event.region, event.name) == function for event in moved)
-            for _ in range(count):
-                self._engine.dispatcher.added(function, now)
+            self._engine.dispatcher.added(event.function, now)
         return moved
 
     async def page(self, which: Which) -> list[Kept]:

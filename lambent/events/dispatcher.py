@@ -76,11 +76,11 @@ class Dispatcher:
     def expect(self, event: Event) -> bool:
         if not self._started or self._closing or event.due > self._clock.epoch() or not self.lines.keeps(event):
             return False
-        self.lines.line(_function(event)).storing += 1
+        self.lines.line(event.function).storing += 1
         return True
 
     def arrived(self, event: Event, taken: bool, *, stored: bool) -> None:
-        line = self.lines.line(_function(event))
+        line = self.lines.line(event.function)
         if taken:
             line.storing -= 1
         if not stored:
@@ -126,7 +126,7 @@ class Dispatcher:
         """Start what may be started."""
         self._supply.go_on()
         while (event := self._next()) is not None:
-            self.gate.hand_out(self.lines.line(_function(event)))
+            self.gate.hand_out(self.lines.line(event.function))
             self._work.begin(self._run(Runner(self), event))
         if (self.lines.held or self.lines.turns) and not self._looking and not self._closing:
             self._looking = True
@@ -153,10 +153,10 @@ class Dispatcher:
     async def _run(self, runner: Runner, first: Event) -> None:
         """This event, and then whatever is next, while there may be that many at a time."""
         watch = self._watch = self._watch or Watch(asyncio.get_running_loop(), YOUNG_S)
-        self.gate.handed_out(self.lines.line(_function(first)))
+        self.gate.handed_out(self.lines.line(first.function))
         event: Event | None = first
         while event is not None:
-            line = self.lines.line(_function(event))
+            line = self.lines.line(event.function)
             runner.long = False
             watch.begin(runner)
             try:
@@ -247,7 +247,3 @@ class Dispatcher:
 
 def _complain(error: BaseException) -> None:
     log.error("an event could not be dealt with; it is tried again at the next start", exc_info=error)
-
-
-def _function(event: Event) -> FunctionKey:
-    return event.account, event.region, event.name

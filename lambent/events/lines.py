@@ -82,7 +82,7 @@ class Lines:
 
     def keeps(self, event: Event) -> bool:
         """May this new event stay in memory until it runs? Not if others of its function are on disk before it."""
-        line = self.line((event.account, event.region, event.name))
+        line = self.line(event.function)
         if line.stored or len(line.ready) + line.storing >= MOST_READY:
             return False
         size = _size(event)

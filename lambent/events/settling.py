@@ -8,7 +8,7 @@ from lambent.events import end as ends
 from lambent.events.attempt import Result
 from lambent.events.end import End
 from lambent.events.letters import kept_letter, letters_for
-from lambent.model import Event, Letter
+from lambent.model import Event
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
 from lambent.store.kept import kept_columns
@@ -26,7 +26,7 @@ class Settling:
         self._clock = clock
 
     def accepted(self, event: Event) -> None:
-        self._metrics.add("AsyncEventsReceived", _function(event), 1.0, event.qualifier)
+        self._metrics.add("AsyncEventsReceived", event.function, 1.0, event.qualifier)
 
     def settle(self, event: Event, result: Result) -> Rows:
         """The rows to be written in place of an event that has come to its end."""
@@ -35,7 +35,7 @@ class Settling:
             self._tell_trouble(now, event, result)
         if result.end is None:
             return ()
-        self._metrics.add("AsyncEventAge", _function(event), (now - event.received) * 1000, event.qualifier)
+        self._metrics.add("AsyncEventAge", event.function, (now - event.received) * 1000, event.qualifier)
         if result.end.succeeded and not result.end.config.on_success:
             return ()
         return self._close(result.end)
@@ -58,7 +58,7 @@ class Settling:
         """On AWS an event counts as dropped when it has failed for good, wherever it is sent before that."""
         letters, event = letters_for(end), end.event
         if not end.succeeded:
-            self._metrics.add("AsyncEventsDropped", _function(event), 1.0, event.qualifier)
+            self._metrics.add("AsyncEventsDropped", event.function, 1.0, event.qualifier)
         if letters or end.succeeded:
             return tuple(("letter_add", letter_columns(letter)) for letter in letters)
         facts = {"condition": end.condition, "attempts": event.attempts, "trouble": trouble(end)}
@@ -75,7 +75,3 @@ def trouble(end: End) -> str:
         ends.RECURSION: "the function has come round to itself too often",
         ends.EVENT_AGE_EXCEEDED: "it waited for longer than its maximum age",
     }.get(end.condition, end.condition)
-
-
-def _function(event: Event | Letter) -> tuple[str, str, str]:
-    return event.account, event.region, event.name

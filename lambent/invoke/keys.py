@@ -92,7 +92,7 @@ def asked_of(key: str, invocation: Invocation, term: Term) -> Asked:
 
 def asked_by(key: str, event: Event, term: Term) -> Asked:
     """The same of an event."""
-    scope = _scope((event.account, event.region, event.name), event.qualifier, key, term)
+    scope = _scope(event.function, event.qualifier, key, term)
     return Asked(scope, _digest(InvocationKind.EVENT, "", event.payload), event.request_id, event.trace, term)
 
 

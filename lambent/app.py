@@ -112,11 +112,7 @@ class App:
         """The operations of the Lambda API."""
         stores, settings = self.stores, self.settings
         capacity = EngineCapacity(self.keeper, self.resolver, self.limits, self.names, stores.invoke_configs)
-        self.control = Control(
-            stores.functions, stores.code, capacity, self.clock, settings, layers=stores.layers, images=stores.images,
-            image_names=stores.image_names, concurrency=stores.concurrency, invoke_configs=stores.invoke_configs,
-            aliases=stores.aliases, secret=download.secret(settings.data_dir),
-        )  # fmt: skip
+        self.control = Control(stores, capacity, self.clock, settings, secret=download.secret(settings.data_dir))
         self.idempotency = Idempotency(
             Answers(self.events.database), stores.functions, self.clock, settings.keep_answers_mb * MB, self.telling.key
         )

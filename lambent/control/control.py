@@ -15,14 +15,7 @@ from lambent.control.blobs import CodeKeeper
 from lambent.control.capacity import Capacity
 from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
-from lambent.store.aliases import Aliases
-from lambent.store.code import CodeStore
-from lambent.store.concurrency import Concurrency
-from lambent.store.functions import Functions
-from lambent.store.image_names import ImageNames
-from lambent.store.images import ImageStore
-from lambent.store.invoke_configs import InvokeConfigs
-from lambent.store.layers import Layers
+from lambent.stores import Stores
 
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # the kernel's word -> AWS's
 
@@ -36,31 +29,25 @@ class Control:
 
     def __init__(
         self,
-        functions: Functions,
-        code: CodeStore,
+        stores: Stores,
         capacity: Capacity,
         clock: Clock,
         settings: Settings,
         *,
-        layers: Layers,
-        images: ImageStore,
-        image_names: ImageNames,
-        concurrency: Concurrency,
-        invoke_configs: InvokeConfigs,
-        aliases: Aliases,
         runtimes: RuntimeTable = TABLE,
         secret: bytes = b"",  # signs download links; empty: links die with this process
         architecture: str = "",  # empty: this machine's
         sleep: Callable[[float], Awaitable[None]] | None = None,  # None: on the clock
     ) -> None:
-        self.functions = functions
-        self.layers = layers
-        self.images = images
-        self.image_names = image_names
-        self.concurrency = concurrency
-        self.invoke_configs = invoke_configs
-        self.aliases = aliases
-        self.code = code
+        self.stores = stores
+        self.functions = stores.functions
+        self.layers = stores.layers
+        self.images = stores.images
+        self.image_names = stores.image_names
+        self.concurrency = stores.concurrency
+        self.invoke_configs = stores.invoke_configs
+        self.aliases = stores.aliases
+        self.code = stores.code
         self.capacity = capacity
         self.clock = clock
         self.settings = settings
@@ -68,8 +55,14 @@ class Control:
         self.secret = secret or secrets.token_bytes(32)
         self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
         self.blobs = CodeKeeper(
-            self._digests, code, images, self.spawn, sleep or self._sleep, read=capacity.reads, working=clock.working
-        )
+            self._digests,
+            self.code,
+            self.images,
+            self.spawn,
+            sleep or self._sleep,
+            read=capacity.reads,
+            working=clock.working,
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 

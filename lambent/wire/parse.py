@@ -1,17 +1,24 @@
 """A request becomes a Call, and a result or an error becomes a response: the two doors of this package."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from lambent.errors import AwsError
+from lambent.principal import NOBODY, Principal
 from lambent.settings import Settings
 from lambent.wire import ids, recognise
 from lambent.wire.faults import malformed, unknown_operation
 from lambent.wire.http import Request, Response
 from lambent.wire.protocols import Operation
+from lambent.wire.recognise import Sender
 from lambent.wire.service import Service
 from lambent.wire.shapes import UnknownServiceError
+
+# Who sends a request, given what its signature claims. Raises AwsError for whoever is not believed.
+Identify = Callable[[Request, Sender], Principal]
+MOST_CLAIMS = 10_000  # access keys remembered; they come from callers, so there must be a bound
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -26,23 +33,29 @@ class Call(msgspec.Struct, frozen=True):
     account: str
     region: str
     handle: Operation  # how to answer; opaque
+    caller: Principal = NOBODY
 
 
 class Wire:
     """Reads requests and writes answers of every service. Models load and operations compile at their first use."""
 
-    def __init__(self, settings: Settings, *, constraints: bool = True) -> None:
-        """Without `constraints`, whatever has the right types is let through."""
+    def __init__(self, settings: Settings, identify: Identify | None = None, *, constraints: bool = True) -> None:
+        """`identify` says who sends a request, and refuses whom it does not believe; without it, whoever it claims to
+        be. Without `constraints`, whatever has the right types is let through.
+        """
+        self._identify = identify or self._claimed
         self._constraints = constraints
         self._region = settings.region
         self._account = settings.account
         self._services: dict[str, Service] = {}
+        self._claims: dict[str, Principal] = {}  # by access key
 
     def parse(self, request: Request) -> Call:
         """The call that a request makes. Raises AwsError when it is malformed, unknown or breaks a constraint."""
         who = recognise.sender(request)
         named = recognise.service(request, who.scope)
         service = self._services.get(named) or self.service(named)
+        caller = self._identify(request, who)
         try:
             operation, labels, pairs, plain = service.locate(request)
             parameters = operation.read(plain, labels, pairs)
@@ -57,9 +70,10 @@ class Wire:
             request,
             ids.s3_request_id() if service.name == "s3" else ids.request_id(),
             who.access_key,
-            who.account or self._account,
+            caller.account or self._account,
             who.region or self._region,
             operation,
+            caller,
         )
 
     def render(self, call: Call, result: dict[str, Any]) -> Response:
@@ -92,6 +106,18 @@ class Wire:
             except UnknownServiceError:
                 raise unknown_operation() from None
         return found
+
+    def _claimed(self, request: Request, who: Sender) -> Principal:
+        """Whoever the signature names, unproved: the root of its account."""
+        known = self._claims.get(who.access_key)
+        if known is None:
+            account = who.account or self._account
+            if len(self._claims) >= MOST_CLAIMS:
+                self._claims.clear()
+            known = self._claims[who.access_key] = Principal(
+                account=account, arn=f"arn:aws:iam::{account}:root", user_id=account, access_key=who.access_key
+            )
+        return known
 
     def _best_guess(self, request: Request) -> tuple[Service, str]:
         """Whose words to use for a request that could not be parsed."""

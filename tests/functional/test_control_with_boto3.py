@@ -19,15 +19,7 @@ from lambent.control.testing import MemoryCapacity
 from lambent.edge.http import HttpLimits, serve
 from lambent.errors import AwsError
 from lambent.settings import Settings
-from lambent.store.aliases import Aliases
-from lambent.store.code import CodeStore
-from lambent.store.concurrency import Concurrency
-from lambent.store.database import Database
-from lambent.store.functions import Functions
-from lambent.store.image_names import ImageNames
-from lambent.store.images import ImageStore
-from lambent.store.invoke_configs import InvokeConfigs
-from lambent.store.layers import Layers
+from lambent.stores import Stores
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Wire
 
@@ -63,14 +55,8 @@ class Endpoint:
     async def _serve(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         settings = Settings(data=str(self.directory))
-        database = Database(self.directory)
-        code = CodeStore(self.directory / "code")
-        self.control = Control(
-            Functions(database), code, MemoryCapacity(), RealClock(), settings, layers=Layers(database),
-            images=ImageStore(self.directory / "images"), image_names=ImageNames(database),
-            concurrency=Concurrency(database), invoke_configs=InvokeConfigs(database),
-            aliases=Aliases(database),
-        )  # fmt: skip
+        stores = Stores(self.directory)
+        self.control = Control(stores, MemoryCapacity(), RealClock(), settings)
         self.wire = Wire(settings)
         await deployment.resume(self.control)
         server = await serve(self._answer, "127.0.0.1", 0, limits=HttpLimits(body=settings.body_limit_mb * 2**20))
@@ -79,7 +65,7 @@ class Endpoint:
         await self._over.wait()
         await server.close(1)
         await self.control.close()
-        database.close()
+        stores.close()
 
     async def _answer(self, request: Request) -> Response:
         asked: object = request

@@ -20,9 +20,10 @@ HEIGHT = {
     "arns": 0,
     "clock": 0,
     "agenda": 0,
+    "principal": 0,
     "privileges": 0,
     "wire": 1,
-    "iam": 1,
+    "iam": 2,
     "store": 1,
     "observe": 1,
     "runtimes": 2,
@@ -31,6 +32,7 @@ HEIGHT = {
     "control": 5,
     "services": 5,
     "events": 5,
+    "durable": 5,
     "edge": 6,
     "cluster": 6,
     "advisor": 6,
@@ -123,7 +125,7 @@ def test_a_face_talks_to_the_platform_through_the_endpoint_only() -> None:
 
 
 def test_the_wire_knows_nothing_of_lambda() -> None:
-    assert {other for _, part, other in crossings() if part == "wire"} <= {"errors", "settings", "clock"}
+    assert {other for _, part, other in crossings() if part == "wire"} <= {"errors", "settings", "clock", "principal"}
 
 
 @pytest.mark.parametrize("name", ["lambent", "botocore", "msgspec", "uvloop", "httptools"])

@@ -7,15 +7,7 @@ from lambent.clock import FixedClock
 from lambent.control.control import Control
 from lambent.control.testing import MemoryCapacity
 from lambent.settings import Settings
-from lambent.store.aliases import Aliases
-from lambent.store.code import CodeStore
-from lambent.store.concurrency import Concurrency
-from lambent.store.database import Database
-from lambent.store.functions import Functions
-from lambent.store.image_names import ImageNames
-from lambent.store.images import ImageStore
-from lambent.store.invoke_configs import InvokeConfigs
-from lambent.store.layers import Layers
+from lambent.stores import Stores
 
 
 @pytest.fixture
@@ -29,10 +21,15 @@ def capacity() -> MemoryCapacity:
 
 
 @pytest.fixture
-def database(tmp_path):
-    database = Database(tmp_path / "db")
-    yield database
-    database.close()
+def stores(tmp_path):
+    stores = Stores(tmp_path / "db")
+    yield stores
+    stores.close()
+
+
+@pytest.fixture
+def database(stores):
+    return stores.database
 
 
 @pytest.fixture
@@ -42,22 +39,15 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-async def control(database, capacity, clock, waits, tmp_path):
+async def control(stores, capacity, clock, waits, tmp_path):
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
     control = Control(
-        Functions(database),
-        CodeStore(tmp_path / "code"),
+        stores,
         capacity,
         clock,
         Settings(data=str(tmp_path), region=REGION),
-        layers=Layers(database),
-        images=ImageStore(tmp_path / "images"),
-        image_names=ImageNames(database),
-        concurrency=Concurrency(database),
-        invoke_configs=InvokeConfigs(database),
-        aliases=Aliases(database),
         secret=b"a key for tests",
         architecture="x86_64",
         sleep=sleep,

@@ -110,17 +110,10 @@ async def test_a_function_made_anew_is_not_settled_by_its_predecessor_s_deployme
 async def restarted(control, clock):
     """The control plane as it comes up after kill -9: nothing but the disk is the same."""
     again = Control(
-        control.functions,
-        control.code,
+        control.stores,
         MemoryCapacity(),
         clock,
         control.settings,
-        layers=control.layers,
-        images=control.images,
-        image_names=control.image_names,
-        concurrency=control.concurrency,
-        invoke_configs=control.invoke_configs,
-        aliases=control.aliases,
         architecture="x86_64",
         sleep=asyncio.sleep,
     )

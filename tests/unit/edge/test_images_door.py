@@ -17,15 +17,7 @@ from lambent.control.testing import MemoryCapacity
 from lambent.edge.images import ImageDoor
 from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
 from lambent.settings import Settings
-from lambent.store.aliases import Aliases
-from lambent.store.code import CodeStore
-from lambent.store.concurrency import Concurrency
-from lambent.store.database import Database
-from lambent.store.functions import Functions
-from lambent.store.image_names import ImageNames
-from lambent.store.images import ImageStore
-from lambent.store.invoke_configs import InvokeConfigs
-from lambent.store.layers import Layers
+from lambent.stores import Stores
 from lambent.wire.http import Request
 
 PREFIX = "/_lambent/images"
@@ -75,17 +67,14 @@ async def _at_once(_: float) -> None:
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    database = Database(tmp_path / "db")
+    stores = Stores(tmp_path / "db")
     control = Control(
-        Functions(database), CodeStore(tmp_path / "code"), MemoryCapacity(), FixedClock(1000.5), Settings(),
-        layers=Layers(database), images=ImageStore(tmp_path / "images"), image_names=ImageNames(database),
-        concurrency=Concurrency(database), invoke_configs=InvokeConfigs(database),
-        aliases=Aliases(database),
+        stores, MemoryCapacity(), FixedClock(1000.5), Settings(),
         architecture="x86_64", sleep=_at_once,
     )  # fmt: skip
     yield Stage(control)
     await control.close()
-    database.close()
+    stores.close()
 
 
 async def test_an_image_that_was_added_is_listed(stage: Stage) -> None:

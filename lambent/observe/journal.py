@@ -74,8 +74,10 @@ class Journal(Segmented[_Told]):
 
     def since(self) -> float | None:
         """The time of the oldest entry that there is (epoch seconds)."""
-        oldest = next(self.decoded(msgspec.msgpack.Decoder(Entry).decode), None)
-        oldest = oldest or next(iter(self.recent.copy()), None)
+        # In the order in which entries move, or one that moves meanwhile would be seen nowhere.
+        pending, recent = self._pending.copy(), self.recent.copy()
+        stored = next(self.decoded(msgspec.msgpack.Decoder(Entry).decode), None)
+        oldest = stored or next(iter(recent), None) or next(iter(pending), None)
         return oldest.at if oldest else None
 
     # -- the writer thread

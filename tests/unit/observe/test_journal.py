@@ -62,6 +62,14 @@ def test_what_happened_twice_at_one_moment_of_a_clock_that_stands_still_is_told_
     assert kinds(journal, "r1") == ["kept", "replayed", "kept"]
 
 
+def test_an_entry_that_nobody_has_written_yet_counts_as_the_oldest(journal):
+    assert journal.since() is None
+    journal.tell(62.0, "r1", "accepted")
+    assert journal.since() == 62.0
+    journal.flush()
+    assert journal.since() == 62.0
+
+
 def test_an_entry_is_found_at_once_and_once_only_before_and_after_it_is_written(journal):
     journal.tell(1.0, "r1", "accepted")
     assert kinds(journal, "r1") == ["accepted"]

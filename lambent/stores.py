@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lambent.store.aliases import Aliases
+from lambent.store.capacity_providers import CapacityProviders
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
@@ -27,6 +28,7 @@ class Stores:
         self.image_names = ImageNames(self.database)
         self.concurrency = Concurrency(self.database)
         self.invoke_configs = InvokeConfigs(self.database)
+        self.capacity_providers = CapacityProviders(self.database)
         self.code, self.images = CodeStore(directory / "code"), ImageStore(directory / "images")
         self.code.repair()
         self.images.repair()

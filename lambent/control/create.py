@@ -5,6 +5,7 @@ from typing import Any
 
 from lambent.arns import FunctionRef
 from lambent.control import (
+    capacity_providers,
     deployment,
     destinations,
     documents,
@@ -61,6 +62,7 @@ def _check(control: Control, call: Call) -> None:
         rules.check_new_runtime(control, asked.get("Runtime"), asked.get("Handler"))
     options.refuse_unbuilt(asked)
     options.refuse_unbuilt(asked["Code"])
+    capacity_providers.refuse_use(control, call)
     snapstart.check(control, asked)
     rules.check_tags(asked.get("Tags") or {})
 

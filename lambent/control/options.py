@@ -12,7 +12,6 @@ _ASKS: dict[str, Callable[[Any], bool]] = {
     "FileSystemConfigs": bool,
     "CodeSigningConfigArn": bool,
     "TenancyConfig": lambda value: True,
-    "CapacityProviderConfig": lambda value: True,
     "DurableConfig": lambda value: True,
     "RuntimeConfig": bool,
     "AcceleratorConfig": lambda value: True,

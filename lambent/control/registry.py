@@ -5,6 +5,14 @@ from collections.abc import Awaitable, Callable
 from lambent.control import environments
 from lambent.control.account import get_account_settings
 from lambent.control.aliases import create_alias, delete_alias, get_alias, list_aliases, update_alias
+from lambent.control.capacity_providers import (
+    create_capacity_provider,
+    delete_capacity_provider,
+    get_capacity_provider,
+    list_capacity_providers,
+    list_function_versions_by_capacity_provider,
+    update_capacity_provider,
+)
 from lambent.control.concurrency import (
     delete_function_concurrency,
     get_function_concurrency,
@@ -12,6 +20,7 @@ from lambent.control.concurrency import (
 )
 from lambent.control.control import Control
 from lambent.control.create import create_function
+from lambent.control.function_scaling import get_function_scaling_config, put_function_scaling_config
 from lambent.control.functions import delete_function, get_function, get_function_configuration, list_functions
 from lambent.control.invoke_configs import (
     delete_function_event_invoke_config,
@@ -52,8 +61,10 @@ Handler = Callable[[Control, Call], Awaitable[Document]]
 operations: dict[str, Handler] = {
     "AddLayerVersionPermission": add_layer_version_permission,
     "CreateAlias": create_alias,
+    "CreateCapacityProvider": create_capacity_provider,
     "CreateFunction": create_function,
     "DeleteAlias": delete_alias,
+    "DeleteCapacityProvider": delete_capacity_provider,
     "DeleteFunction": delete_function,
     "DeleteFunctionConcurrency": delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": delete_function_event_invoke_config,
@@ -61,17 +72,21 @@ operations: dict[str, Handler] = {
     "DeleteProvisionedConcurrencyConfig": delete_provisioned_concurrency_config,
     "GetAccountSettings": get_account_settings,
     "GetAlias": get_alias,
+    "GetCapacityProvider": get_capacity_provider,
     "GetFunction": get_function,
     "GetFunctionConcurrency": get_function_concurrency,
     "GetFunctionConfiguration": get_function_configuration,
     "GetFunctionEventInvokeConfig": get_function_event_invoke_config,
     "GetFunctionRecursionConfig": get_function_recursion_config,
+    "GetFunctionScalingConfig": get_function_scaling_config,
     "GetLayerVersion": get_layer_version,
     "GetLayerVersionByArn": get_layer_version_by_arn,
     "GetLayerVersionPolicy": get_layer_version_policy,
     "GetProvisionedConcurrencyConfig": get_provisioned_concurrency_config,
     "ListAliases": list_aliases,
+    "ListCapacityProviders": list_capacity_providers,
     "ListFunctionEventInvokeConfigs": list_function_event_invoke_configs,
+    "ListFunctionVersionsByCapacityProvider": list_function_versions_by_capacity_provider,
     "ListFunctions": list_functions,
     "ListLayerVersions": list_layer_versions,
     "ListLayers": list_layers,
@@ -83,11 +98,13 @@ operations: dict[str, Handler] = {
     "PutFunctionConcurrency": put_function_concurrency,
     "PutFunctionEventInvokeConfig": put_function_event_invoke_config,
     "PutFunctionRecursionConfig": put_function_recursion_config,
+    "PutFunctionScalingConfig": put_function_scaling_config,
     "PutProvisionedConcurrencyConfig": put_provisioned_concurrency_config,
     "RemoveLayerVersionPermission": remove_layer_version_permission,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateAlias": update_alias,
+    "UpdateCapacityProvider": update_capacity_provider,
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,
     "UpdateFunctionEventInvokeConfig": update_function_event_invoke_config,

@@ -1,18 +1,38 @@
 """TagResource, UntagResource and ListTags."""
 
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from lambent.arns import FunctionRef, parse_function
-from lambent.control import lookup, rules
+from lambent.control import capacity_providers, lookup, rules
 from lambent.control.control import Control, new_revision
 from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
 from lambent.model import Document
 from lambent.wire.parse import Call
 
+Change = Callable[[dict[str, str]], dict[str, str]]  # from the tags that there are to those that shall be
+
+
+class Kind(NamedTuple):
+    """How things of one kind, other than functions, keep their tags."""
+
+    tags: Callable[[Control, Call], dict[str, str]]
+    change: Callable[[Control, Call, Change], Awaitable[None]]
+
+
+# By the word in their ARNs.
+_KINDS = {"capacity-provider": Kind(capacity_providers.tags, capacity_providers.change_tags)}
+
 
 async def tag_resource(control: Control, call: Call) -> Document:
-    ref = _tagged(control, call)
     tags = call.parameters["Tags"]
+    kind = _kind(call)
+    if kind is not None:
+        await kind.change(control, call, lambda found: found | tags)
+        return {}
+    ref = _tagged(control, call)
     if not tags:
         raise InvalidParameterValue("An error occurred and the request cannot be processed.")
     async with control.turn(ref.account, ref.region, ref.name):
@@ -23,20 +43,35 @@ async def tag_resource(control: Control, call: Call) -> Document:
 
 
 async def untag_resource(control: Control, call: Call) -> Document:
-    ref = _tagged(control, call)
+    kind = _kind(call)
+    ref = None if kind else _tagged(control, call)
+    if kind is not None:
+        kind.tags(control, call)  # it has to be there, whatever is wrong with the keys
     keys = call.parameters.get("TagKeys")
     if not keys:
         raise ValidationException(
             "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null"
         )
+    if kind is not None:
+        await kind.change(control, call, lambda found: {name: found[name] for name in found if name not in keys})
+    if ref is None:
+        return {}
     await control.functions.remove_tags(ref.account, ref.region, ref.name, keys)
     await _move_revision(control, ref)
     return {}
 
 
 async def list_tags(control: Control, call: Call) -> Document:
+    kind = _kind(call)
+    if kind is not None:
+        return {"Tags": kind.tags(control, call)}
     ref = _tagged(control, call)
     return {"Tags": control.functions.tags(ref.account, ref.region, ref.name)}
+
+
+def _kind(call: Call) -> Kind | None:
+    """How what Resource names keeps its tags; None for a function, and for what cannot be made here yet."""
+    return _KINDS.get(call.parameters["Resource"].split(":")[5])
 
 
 def _tagged(control: Control, call: Call) -> FunctionRef:

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from lambent.control import (
+    capacity_providers,
     deployment,
     destinations,
     documents,
@@ -81,6 +82,7 @@ async def update_function_configuration(control: Control, call: Call) -> Documen
     if not documents.is_image(current):
         rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
     options.refuse_unbuilt(asked)
+    capacity_providers.refuse_change(asked.get("CapacityProviderConfig"))
     destinations.check_dead_letters(ref, asked.get("DeadLetterConfig"))
     snapstart.check(control, _with_configuration(control, current, asked).config)
     environment = await environments.sealed(control, ref, asked)

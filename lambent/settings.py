@@ -30,6 +30,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("data", "", "directory that keeps state; empty: ~/.local/share/lambent, or /var/lib/lambent for root"),
     Setting("region", "us-east-1", "region of requests that name none"),
     Setting("account", "000000000000", "account of requests whose access key is not itself a 12-digit account id"),
+    Setting("organization", "", "id (o-…) of the AWS organization that all accounts here belong to; empty: to none"),
     Setting(
         "isolation", "auto", "full, userns or process, refused where impossible; auto: the strongest that works here"
     ),
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: str = ""
     region: str = "us-east-1"
     account: str = "000000000000"
+    organization: str = ""
     isolation: str = "auto"
     runtime_fallback: bool = False
     concurrency: int = 1000
@@ -176,6 +178,8 @@ def _check(settings: Settings) -> None:
         raise SettingError(f"clock must be real or virtual; found {settings.clock!r}")
     if not (settings.account.isdigit() and len(settings.account) == 12):
         raise SettingError(f"account must be 12 digits; found {settings.account!r}")
+    if settings.organization and not re.fullmatch(r"o-[a-z0-9]{10,32}", settings.organization):
+        raise SettingError(f"organization must be like o-a1b2c3d4e5; found {settings.organization!r}")
     if not 0 <= settings.port <= 65535:
         raise SettingError(f"port must be 0 to 65535; found {settings.port}")
     if settings.host not in ("127.0.0.1", "localhost", "::1") and not settings.host.startswith("127."):

@@ -13,6 +13,7 @@ from lambent.store.images import ImageStore
 from lambent.store.integrity import Shift, damaged_packages
 from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
+from lambent.store.policies import Policies
 
 
 class Stores:
@@ -28,6 +29,7 @@ class Stores:
         self.image_names = ImageNames(self.database)
         self.concurrency = Concurrency(self.database)
         self.invoke_configs = InvokeConfigs(self.database)
+        self.policies = Policies(self.database)
         self.capacity_providers = CapacityProviders(self.database)
         self.code, self.images = CodeStore(directory / "code"), ImageStore(directory / "images")
         self.code.repair()

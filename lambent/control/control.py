@@ -13,6 +13,7 @@ from lambent.clock import Clock
 from lambent.clock import sleep as clock_sleep
 from lambent.control.blobs import CodeKeeper
 from lambent.control.capacity import Capacity
+from lambent.control.permits import Permits
 from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
 from lambent.stores import Stores
@@ -52,6 +53,7 @@ class Control:
         self.clock = clock
         self.settings = settings
         self.runtimes = runtimes
+        self.permits = Permits(stores.policies, clock, settings.organization)
         self.secret = secret or secrets.token_bytes(32)
         self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
         self.blobs = CodeKeeper(

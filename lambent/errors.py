@@ -24,6 +24,7 @@ LambentError
 │   ├── InitFailed                  an environment ahead of calls (provisioned concurrency) could not be initialised
 │   └── NotNow                      what cannot be had at this moment, and may be at the next
 ├── ImageRefused                    a container image that cannot be taken in
+├── PatternInvalid                  an event pattern that AWS would refuse
 ├── Undeliverable                   a letter that its target will never take
 └── StoreError                      the data on disk cannot be used
 """
@@ -204,3 +205,7 @@ class ImageRefused(LambentError):
 
 class Undeliverable(LambentError):
     """This cannot be delivered, now or later."""
+
+
+class PatternInvalid(LambentError):
+    """This event pattern is not valid."""

@@ -29,6 +29,7 @@ from lambent.edge.metrics import MetricsDoor
 from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
+from lambent.identity import Identity
 from lambent.invoke import recording
 from lambent.invoke.gauges import Gauges
 from lambent.invoke.idempotency import Idempotency
@@ -73,6 +74,7 @@ class App:
         self.failed = asyncio.Event()
         self.stores = Stores(settings.data_dir)
         self.clock = product_clock(settings, self.real)  # of dates, ages, retries and schedules: decision 14
+        self.identity = Identity(settings, self.stores, self.clock, self.real)
         self._build_observers()
         self._build_engine()
         self._build_api()
@@ -137,7 +139,8 @@ class App:
             ),
         )  # fmt: skip
         services = {"application-autoscaling": self.autoscaling.answer}
-        self.frontdoor = FrontDoor(Wire(settings), self.control, self.data, self.extras, services)
+        wire = Wire(settings, self.identity.authenticator.identify)
+        self.frontdoor = FrontDoor(wire, self.control, self.data, self.extras, services)
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real)

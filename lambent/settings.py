@@ -28,9 +28,11 @@ TABLE: tuple[Setting, ...] = (
     Setting("host", "127.0.0.1", "address to listen on; beyond loopback only with authentication on"),
     Setting("port", 4566, "port to listen on; 0 takes a free one"),
     Setting("data", "", "directory that keeps state; empty: ~/.local/share/lambent, or /var/lib/lambent for root"),
+    Setting("auth", False, "check the signature of every request against the keys of `lambent keys`; refuse others"),
     Setting("region", "us-east-1", "region of requests that name none"),
     Setting("account", "000000000000", "account of requests whose access key is not itself a 12-digit account id"),
     Setting("organization", "", "id (o-…) of the AWS organization that all accounts here belong to; empty: to none"),
+    Setting("block_public_policies", False, "refuse resource policies of functions that would let everybody in"),
     Setting(
         "isolation", "auto", "full, userns or process, refused where impossible; auto: the strongest that works here"
     ),
@@ -47,6 +49,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("network_blocked", "169.254.0.0/16", "destinations that no function reaches: ranges with commas between"),
     Setting("vpc_routed_subnets", "", "subnets of VpcConfig that have a route out, with commas between; others: none"),
     Setting("function_endpoint", True, "functions get AWS_ENDPOINT_URL, which leads their AWS clients back to Lambent"),
+    Setting("url_base", "", "what function URLs end in, behind a proxy: https://lambda.example.com; empty: localhost"),
     Setting("clock", "real", "real, or virtual: for tests, time stands still until `lambent clock` moves it"),
     Setting("drain_s", 30, "seconds that running calls get to finish at shutdown"),
     Setting("keep_records_mb", 64, "disk space for the record of each invocation; the oldest go first"),
@@ -67,9 +70,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 4566
     data: str = ""
+    auth: bool = False
     region: str = "us-east-1"
     account: str = "000000000000"
     organization: str = ""
+    block_public_policies: bool = False
     isolation: str = "auto"
     runtime_fallback: bool = False
     concurrency: int = 1000
@@ -84,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network_blocked: str = "169.254.0.0/16"
     vpc_routed_subnets: str = ""
     function_endpoint: bool = True
+    url_base: str = ""
     clock: str = "real"
     drain_s: int = 30
     keep_records_mb: int = 64
@@ -169,6 +175,13 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(name for name in (part.strip() for part in text.split(",")) if name)
 
 
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _check(settings: Settings) -> None:
     """Refuse what cannot be obeyed before anything starts."""
     _check_network(settings)
@@ -180,12 +193,13 @@ def _check(settings: Settings) -> None:
         raise SettingError(f"account must be 12 digits; found {settings.account!r}")
     if settings.organization and not re.fullmatch(r"o-[a-z0-9]{10,32}", settings.organization):
         raise SettingError(f"organization must be like o-a1b2c3d4e5; found {settings.organization!r}")
+    if settings.url_base and not re.fullmatch(r"https?://[a-z0-9.-]+(?::\d{1,5})?/?", settings.url_base):
+        raise SettingError(f"url_base must be like https://lambda.example.com; found {settings.url_base!r}")
     if not 0 <= settings.port <= 65535:
         raise SettingError(f"port must be 0 to 65535; found {settings.port}")
-    if settings.host not in ("127.0.0.1", "localhost", "::1") and not settings.host.startswith("127."):
+    if not settings.auth and not is_loopback(settings.host):
         raise SettingError(
-            f"host {settings.host!r} is beyond loopback, which needs authentication, and authentication is not built "
-            "yet: listen on 127.0.0.1 and put an authenticating proxy in front"
+            f"host {settings.host!r} is beyond loopback, which needs authentication: add --auth, or listen on 127.0.0.1"
         )
     for name in (
         "concurrency", "sandboxes", "keep_records_mb", "keep_answers_mb", "keep_journal_mb", "keep_logs_mb",

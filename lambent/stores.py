@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from lambent.store.access_keys import AccessKeys
 from lambent.store.aliases import Aliases
 from lambent.store.capacity_providers import CapacityProviders
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
+from lambent.store.function_urls import FunctionUrls
 from lambent.store.functions import Functions
 from lambent.store.image_names import ImageNames
 from lambent.store.images import ImageStore
@@ -24,6 +26,8 @@ class Stores:
         self._shift.check(directory / "lambent.db", directory / "queue" / "lambent.db")
         self.database = Database(directory)
         self.functions = Functions(self.database)
+        self.function_urls = FunctionUrls(self.database)
+        self.access_keys = AccessKeys(self.database)
         self.aliases = Aliases(self.database)
         self.layers = Layers(self.database)
         self.image_names = ImageNames(self.database)

@@ -1,1 +1,1 @@
-"""Who is calling: signatures, keys and temporary credentials."""
+"""Who is calling, and may they: signatures, keys, temporary credentials; policies."""

@@ -1,5 +1,7 @@
 """Bodies that S3's clients sign piece by piece (`aws-chunked`), turned into the plain bodies that they stand for."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from lambent.wire.faults import incomplete
@@ -26,17 +28,34 @@ def plain(request: Request) -> Request:
 
 
 def decode(body: bytes) -> tuple[bytes, dict[str, str]]:
-    """The data of all chunks, and the trailing headers. Signatures of chunks are not looked at."""
+    """The data of all chunks, and the trailing headers. Signatures of chunks are iam's to look at."""
     pieces: list[bytes] = []
     at = 0
     while True:
-        size, at = _size(body, at)
-        if size == 0:
+        piece = chunk(body, at)
+        at = piece.end
+        if not piece.data:
             return b"".join(pieces), _trailers(body[at:])
-        if body[at + size : at + size + 2] != b"\r\n":
-            raise incomplete("The request body terminated unexpectedly")
-        pieces.append(body[at : at + size])
-        at += size + 2
+        pieces.append(piece.data)
+
+
+class Chunk(NamedTuple):
+    """One piece of a body; the last has no data, and trailing headers may follow it."""
+
+    data: bytes
+    signature: str  # "" if it has none
+    end: int  # where the next begins
+
+
+def chunk(body: bytes, at: int) -> Chunk:
+    """The chunk that begins at `at`. Raises AwsError if it does not end as it says."""
+    line_end = body.find(b"\r\n", at)
+    size, begin = _size(body, at)
+    _, _, signature = body[at:line_end].partition(b"chunk-signature=")
+    if size and body[begin + size : begin + size + 2] != b"\r\n":
+        raise incomplete("The request body terminated unexpectedly")
+    end = begin + size + 2 if size else begin
+    return Chunk(body[begin : begin + size], signature.strip().decode("latin-1"), end)
 
 
 def _size(body: bytes, at: int) -> tuple[int, int]:

@@ -1,0 +1,167 @@
+"""Who sends a request: its signature checked where the key is known, believed or refused where it is not.
+
+Cases, in order:
+ 1. a key of `lambent keys`, or temporary credentials of ours: the signature is checked, always;
+ 2. any other key, or none, while authentication is required: refused;
+ 3. otherwise whoever the request claims to be, unproved: a 12-digit access key is the account, and any other means the
+    server's own.
+"""
+
+import hmac
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lambent.clock import Clock
+from lambent.iam import claim, payload, sigv4
+from lambent.iam.claim import Claim
+from lambent.iam.credentials import Mint
+from lambent.iam.keys import Keyring
+from lambent.iam.refusals import WINDOW_S, Words, words_of
+from lambent.principal import NOBODY, Principal
+from lambent.settings import Settings
+from lambent.wire import query, recognise
+from lambent.wire.http import Request
+from lambent.wire.recognise import Sender
+from lambent.wire.services import profile
+
+MOST_REMEMBERED = 10_000  # access keys that were believed, and signing keys; both come from callers
+
+
+class Known(NamedTuple):
+    """Whose a key is, and what it signs with."""
+
+    principal: Principal
+    secret: str
+
+
+class Authenticator:
+    """`identify` is what the Wire asks of each request. State: `_believed` and `_signing`, which only save work."""
+
+    def __init__(self, settings: Settings, keys: Keyring, mint: Mint, clock: Clock, now: Callable[[], float]) -> None:
+        """`clock` is the product's, by which credentials expire; `now` tells the real time (epoch seconds), by which
+        clients date their signatures.
+        """
+        self.required = settings.auth
+        self.keys = keys
+        self.mint = mint
+        self._account = settings.account
+        self._clock = clock
+        self._now = now
+        self._believed: dict[str, Principal] = {}  # by access key: case 3
+        self._signing: dict[tuple[str, str], bytes] = {}  # keys of a day, by secret and scope
+
+    def identify(self, request: Request, who: Sender) -> Principal:
+        """Who sends this request. Raises AwsError, in the words of the service that was asked, for whom it does not
+        believe. Proven principals say so (`proven`).
+        """
+        believed = self._believed.get(who.access_key)
+        return believed if believed is not None else self._look(request, who, recognise.service(request, who.scope))
+
+    def signer(self, request: Request, service: str = "lambda") -> Principal:
+        """Who signed a request for `service` that is no API call (function URLs, Lambent's own doors): NOBODY if it is
+        not signed, otherwise as `identify`.
+        """
+        who = recognise.sender(request)
+        if not who.access_key:
+            return NOBODY
+        return self._believed.get(who.access_key) or self._look(request, who, service)
+
+    def forget(self, access_key: str) -> None:
+        """This key is a known one from now on, or no longer."""
+        self._believed.pop(access_key, None)
+
+    def _look(self, request: Request, who: Sender, service: str) -> Principal:
+        words = words_of(request, service)
+        known = self._known(request, who, words)
+        if known is None:
+            if self.required:
+                self._refuse(request, who, words)
+            return self._believe(who)
+        said = claim.of(request, words)
+        if said.access_key != who.access_key:
+            raise words.unknown()
+        if said.service != profile(service).scope:
+            raise words.other_service(profile(service).scope)
+        self._check(request, said, known.secret, words)
+        return known.principal
+
+    def _refuse(self, request: Request, who: Sender, words: Words) -> None:
+        """Raises what AWS says of a request that nobody known has signed."""
+        if not who.access_key and "authorization" not in request.headers:
+            raise words.missing()
+        claim.of(request, words)
+        raise words.unknown()
+
+    def _believe(self, who: Sender) -> Principal:
+        account = who.account or self._account
+        if len(self._believed) >= MOST_REMEMBERED:
+            self._believed.clear()
+        found = self._believed[who.access_key] = Principal(
+            account=account, arn=f"arn:aws:iam::{account}:root", user_id=account, access_key=who.access_key
+        )
+        return found
+
+    def _known(self, request: Request, who: Sender, words: Words) -> Known | None:
+        """What is known of the sender's key. Raises AwsError for temporary credentials of ours that do not hold."""
+        key = self.keys.get(who.access_key)
+        token = _token(request)
+        if key is not None:
+            if token:
+                raise words.unknown()
+            return Known(key.principal, key.secret)
+        if not self.mint.is_ours(who.access_key):
+            return None
+        session = self.mint.open(token)
+        if session is None or session.access_key != who.access_key:
+            raise words.unknown()
+        if session.expires <= self._clock.epoch():
+            raise words.expired()
+        return Known(session.principal, self.mint.secret_of(token))
+
+    def _check(self, request: Request, said: Claim, secret: str, words: Words) -> None:
+        """Raises AwsError for a signature that is not what it should be, or not of now."""
+        _check_headers(request, said, words)
+        self._check_date(said, words)
+        key = self._key(said, secret)
+        computed = sigv4.compute(request, said, payload.hash_of(request, said, words))
+        signature = sigv4.sign(key, computed.to_sign)
+        if not hmac.compare_digest(signature.encode(), said.signature.encode("utf-8", "replace")):
+            raise words.mismatch(computed.canonical, computed.to_sign)
+        payload.check_chunks(request, said, key, words)
+
+    def _check_date(self, said: Claim, words: Words) -> None:
+        now = self._now()
+        if said.at > now + WINDOW_S:
+            raise words.too_new(said.date, now)
+        if said.expires_s is not None:
+            if said.at + said.expires_s < now:
+                raise words.url_too_old(said.date, now, said.expires_s)
+        elif said.at < now - WINDOW_S:
+            raise words.too_old(said.date, now)
+
+    def _key(self, said: Claim, secret: str) -> bytes:
+        key = self._signing.get((secret, said.scope))
+        if key is None:
+            if len(self._signing) >= MOST_REMEMBERED:
+                self._signing.clear()
+            key = sigv4.signing_key(secret, said.day, said.region, said.service)
+            self._signing[secret, said.scope] = key
+        return key
+
+
+def _check_headers(request: Request, said: Claim, words: Words) -> None:
+    """What decides over a request must be signed with it."""
+    signed = set(said.headers)
+    if "host" not in signed:
+        raise words.unsigned_header("host")
+    for name in request.headers:
+        if name.startswith("x-amz-") and name not in signed:
+            raise words.unsigned_header(name)
+
+
+def _token(request: Request) -> str:
+    """The session token that goes with a request; "" for none."""
+    given = request.headers.get("x-amz-security-token", "")
+    if not given and "X-Amz-Security-Token=" in request.query:
+        given = query.parse(request.query).get("X-Amz-Security-Token", [""])[0]
+    return given

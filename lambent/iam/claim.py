@@ -1,0 +1,114 @@
+"""What a request says of its own signature: read from its Authorization header or its presigned query, and unproved."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from lambent.iam.refusals import Words
+from lambent.wire import query
+from lambent.wire.http import Request
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+_DATE = re.compile(r"\d{8}T\d{6}Z")
+_HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
+_QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
+LONGEST_S = 604_800  # that a presigned URL may be valid: a week
+
+
+class Claim(NamedTuple):
+    """A signature and all that it was made from besides the request itself."""
+
+    access_key: str
+    day: str  # "20260131"
+    region: str
+    service: str
+    headers: tuple[str, ...]  # names of the signed ones, in lower case and in order
+    signature: str
+    date: str  # "20260131T120000Z"
+    at: float  # the same in epoch seconds
+    token: str = ""  # of temporary credentials
+    expires_s: int | None = None  # of a presigned URL: how long it is valid
+
+    @property
+    def scope(self) -> str:
+        return f"{self.day}/{self.region}/{self.service}/aws4_request"
+
+    @property
+    def presigned(self) -> bool:
+        return self.expires_s is not None
+
+
+def of(request: Request, words: Words) -> Claim:
+    """The claim that a signed request makes. Raises AwsError, in its service's words, for one that is not whole."""
+    header = request.headers.get("authorization")
+    return _from_header(request, header, words) if header is not None else _from_query(request, words)
+
+
+def _from_header(request: Request, header: str, words: Words) -> Claim:
+    algorithm, _, rest = header.partition(" ")
+    if algorithm != ALGORITHM:
+        raise words.unsupported(algorithm)
+    parts = _parts(rest, header, words)
+    date = request.headers.get("x-amz-date") or _plain_date(request.headers.get("date", ""))
+    missing = [f"Authorization header requires '{name}' parameter." for name in _HEADER_PARTS if not parts.get(name)]
+    if not date:
+        missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    if missing:
+        raise words.incomplete(f"{' '.join(missing)} Authorization={header}")
+    return _claim(parts, date, request.headers.get("x-amz-security-token", ""), None, words)
+
+
+def _parts(text: str, header: str, words: Words) -> dict[str, str]:
+    """The `key=value` pairs between the commas."""
+    found = {}
+    for piece in text.split(","):
+        name, equals, value = piece.strip().partition("=")
+        if not equals:
+            why = "not a valid key=value pair (missing equal-sign) in Authorization header"
+            raise words.incomplete(f"'{piece.strip()}' {why}: '{header}'.")
+        found[name] = value
+    return found
+
+
+def _from_query(request: Request, words: Words) -> Claim:
+    given = {name: values[0] for name, values in query.parse(request.query).items()}
+    algorithm = given.get("X-Amz-Algorithm", "")
+    missing = [name for name in _QUERY_PARTS if not given.get(name)]
+    if missing:
+        raise words.incomplete_query(missing[0])
+    if algorithm != ALGORITHM:
+        raise words.unsupported(algorithm)
+    parts = {name: given[f"X-Amz-{name}"] for name in _HEADER_PARTS}
+    expires = given.get("X-Amz-Expires", "900")
+    if not (expires.isascii() and expires.isdigit() and 1 <= int(expires[:9]) <= LONGEST_S and len(expires) < 9):
+        raise words.bad_expiry(expires)
+    return _claim(parts, given["X-Amz-Date"], given.get("X-Amz-Security-Token", ""), int(expires), words)
+
+
+def _claim(parts: Mapping[str, str], date: str, token: str, expires_s: int | None, words: Words) -> Claim:
+    scope = parts["Credential"].split("/")
+    if len(scope) != 5 or scope[4] != "aws4_request" or not all(scope):
+        raise words.bad_scope(parts["Credential"])
+    if not _DATE.fullmatch(date):
+        raise words.bad_date(date)
+    if scope[1] != date[:8]:
+        raise words.other_day(scope[1], date)
+    try:
+        at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise words.bad_date(date) from None
+    access_key, day, region, service, _ = scope
+    names = tuple(parts["SignedHeaders"].lower().split(";"))
+    return Claim(access_key, day, region, service, names, parts["Signature"], date, at, token, expires_s)
+
+
+def _plain_date(text: str) -> str:
+    """A Date header in the form of X-Amz-Date; "" for none."""
+    if not text or _DATE.fullmatch(text):
+        return text
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except (ValueError, OverflowError):
+        return text

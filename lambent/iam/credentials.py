@@ -1,0 +1,153 @@
+"""Temporary credentials: real, expiring, and known again without looking anything up.
+
+All that they stand for is in the session token, under a MAC whose key only this data directory has; the secret key
+follows from the token by another. So minting some costs a few microseconds and leaves nothing behind.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lambent.principal import Principal
+
+KEY_FILE = "identity.key"
+_KEY_BYTES, _MAC_BYTES = 32, 32
+_FORMAT = b"\x01"
+_ID_RANDOM, _ID_CHECK = 6, 4  # bytes of an access key id: what is drawn, and what says that it is ours
+TEMPORARY = "ASIA"  # how the ids of temporary credentials begin, as on AWS
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+    """What a session token says. Stored nowhere: fields may be added at the end, and tokens expire."""
+
+    account: str
+    arn: str
+    user_id: str
+    access_key: str
+    expires: float  # epoch seconds of the product's clock
+    role: str = ""  # the ARN of the assumed role; "": a user's own session
+    tags: dict[str, str] = {}
+    transitive: tuple[str, ...] = ()  # keys of the tags that pass on to the next role
+    source_identity: str = ""
+
+    @property
+    def principal(self) -> Principal:
+        return Principal(
+            account=self.account, arn=self.arn, user_id=self.user_id, access_key=self.access_key, role=self.role,
+            proven=True,
+        )  # fmt: skip
+
+
+class Temporary(msgspec.Struct, frozen=True):
+    """Credentials as they are handed out."""
+
+    access_key: str
+    secret_key: str
+    token: str
+    expires: float  # epoch seconds
+
+
+class Mint:
+    """Makes temporary credentials, and opens their tokens. `master` is the identity key of a data directory."""
+
+    def __init__(self, master: bytes) -> None:
+        self._id_key, self._token_key, self._secret_key = (
+            hmac.digest(master, purpose, "sha256") for purpose in (b"access key id", b"session token", b"secret key")
+        )
+
+    def mint(self, principal: Principal, expires: float, **more: Any) -> Temporary:
+        """Credentials of `principal` until `expires`; `more` are further fields of Session."""
+        access_key = self._new_id()
+        session = Session(
+            account=principal.account, arn=principal.arn, user_id=principal.user_id, access_key=access_key,
+            expires=expires, role=principal.role, **more,
+        )  # fmt: skip
+        body = _FORMAT + msgspec.msgpack.encode(session)
+        token = base64.b64encode(hmac.digest(self._token_key, body, "sha256") + body).decode()
+        return Temporary(access_key, self.secret_of(token), token, expires)
+
+    def open(self, token: str) -> Session | None:
+        """What a token of ours says, expired or not; None for any other."""
+        try:
+            raw = base64.b64decode(token, validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, hmac.digest(self._token_key, body, "sha256")) or body[:1] != _FORMAT:
+            return None
+        return msgspec.msgpack.decode(body[1:], type=Session)
+
+    def secret_of(self, token: str) -> str:
+        """The secret access key that goes with a token: 40 characters, as AWS's."""
+        return base64.b64encode(hmac.digest(self._secret_key, token.encode(), "sha256")[:30]).decode()
+
+    def is_ours(self, access_key: str) -> bool:
+        """Was this id made here? It tells temporary credentials of ours from those of AWS, which we cannot check."""
+        if not access_key.startswith(TEMPORARY) or len(access_key) != 20:
+            return False
+        try:
+            raw = base64.b32decode(access_key[4:])
+        except (binascii.Error, ValueError):
+            return False
+        return hmac.compare_digest(raw[_ID_RANDOM:], self._check(raw[:_ID_RANDOM]))
+
+    def _new_id(self) -> str:
+        drawn = secrets.token_bytes(_ID_RANDOM)
+        return TEMPORARY + base64.b32encode(drawn + self._check(drawn)).decode()
+
+    def _check(self, drawn: bytes) -> bytes:
+        return hmac.digest(self._id_key, drawn, "sha256")[:_ID_CHECK]
+
+
+def role_id(role_arn: str) -> str:
+    """An id like AROA…: always the same for one role, since roles are known by nothing but their ARN."""
+    return "AROA" + _letters(role_arn, 17)
+
+
+def user_id(account: str, name: str) -> str:
+    """An id like AIDA…, always the same for one user."""
+    return "AIDA" + _letters(f"{account}:user/{name}", 17)
+
+
+def _letters(text: str, count: int) -> str:
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:count]
+
+
+def assumed_role(role_arn: str, session: str, account: str) -> Principal:
+    """Who acts in a session of a role. The role counts as `account`'s, whatever its ARN says: nobody gets into
+    another account by writing down an ARN.
+    """
+    name = role_arn.rpartition("/")[2]
+    return Principal(
+        account=account, arn=f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+        user_id=f"{role_id(role_arn)}:{session}", role=role_arn, proven=True,
+    )  # fmt: skip
+
+
+def master_key(directory: Path) -> bytes:
+    """The identity key of a data directory, made at the first call; 0600."""
+    path = directory / KEY_FILE
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return _make_key(path)
+
+
+def _make_key(path: Path) -> bytes:
+    """Written aside and renamed, so that a crash leaves no half key."""
+    key = secrets.token_bytes(_KEY_BYTES)
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)
+    return key

@@ -13,6 +13,7 @@ from lambent.clock import Clock
 from lambent.clock import sleep as clock_sleep
 from lambent.control.blobs import CodeKeeper
 from lambent.control.capacity import Capacity
+from lambent.control.guard import Guard
 from lambent.control.permits import Permits
 from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
@@ -42,6 +43,7 @@ class Control:
     ) -> None:
         self.stores = stores
         self.functions = stores.functions
+        self.function_urls = stores.function_urls
         self.layers = stores.layers
         self.images = stores.images
         self.image_names = stores.image_names
@@ -54,6 +56,7 @@ class Control:
         self.settings = settings
         self.runtimes = runtimes
         self.permits = Permits(stores.policies, clock, settings.organization)
+        self.guard = Guard(self.permits)
         self.secret = secret or secrets.token_bytes(32)
         self.architecture = architecture or _MACHINES.get(platform.machine(), platform.machine())
         self.blobs = CodeKeeper(

@@ -21,6 +21,13 @@ from lambent.control.concurrency import (
 from lambent.control.control import Control
 from lambent.control.create import create_function
 from lambent.control.function_scaling import get_function_scaling_config, put_function_scaling_config
+from lambent.control.function_urls import (
+    create_function_url_config,
+    delete_function_url_config,
+    get_function_url_config,
+    list_function_url_configs,
+    update_function_url_config,
+)
 from lambent.control.functions import delete_function, get_function, get_function_configuration, list_functions
 from lambent.control.invoke_configs import (
     delete_function_event_invoke_config,
@@ -42,6 +49,7 @@ from lambent.control.layers import (
     list_layers,
     publish_layer_version,
 )
+from lambent.control.permissions import add_permission, get_policy, remove_permission
 from lambent.control.provisioned import (
     delete_provisioned_concurrency_config,
     get_provisioned_concurrency_config,
@@ -49,6 +57,7 @@ from lambent.control.provisioned import (
     put_provisioned_concurrency_config,
 )
 from lambent.control.recursion import get_function_recursion_config, put_function_recursion_config
+from lambent.control.resource_policies import delete_resource_policy, get_resource_policy, put_resource_policy
 from lambent.control.tags import list_tags, tag_resource, untag_resource
 from lambent.control.updates import update_function_code, update_function_configuration
 from lambent.control.versions import list_versions_by_function, publish_version
@@ -60,16 +69,20 @@ Handler = Callable[[Control, Call], Awaitable[Document]]
 
 operations: dict[str, Handler] = {
     "AddLayerVersionPermission": add_layer_version_permission,
+    "AddPermission": add_permission,
     "CreateAlias": create_alias,
     "CreateCapacityProvider": create_capacity_provider,
     "CreateFunction": create_function,
+    "CreateFunctionUrlConfig": create_function_url_config,
     "DeleteAlias": delete_alias,
     "DeleteCapacityProvider": delete_capacity_provider,
     "DeleteFunction": delete_function,
     "DeleteFunctionConcurrency": delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": delete_function_event_invoke_config,
+    "DeleteFunctionUrlConfig": delete_function_url_config,
     "DeleteLayerVersion": delete_layer_version,
     "DeleteProvisionedConcurrencyConfig": delete_provisioned_concurrency_config,
+    "DeleteResourcePolicy": delete_resource_policy,
     "GetAccountSettings": get_account_settings,
     "GetAlias": get_alias,
     "GetCapacityProvider": get_capacity_provider,
@@ -79,13 +92,17 @@ operations: dict[str, Handler] = {
     "GetFunctionEventInvokeConfig": get_function_event_invoke_config,
     "GetFunctionRecursionConfig": get_function_recursion_config,
     "GetFunctionScalingConfig": get_function_scaling_config,
+    "GetFunctionUrlConfig": get_function_url_config,
     "GetLayerVersion": get_layer_version,
     "GetLayerVersionByArn": get_layer_version_by_arn,
     "GetLayerVersionPolicy": get_layer_version_policy,
+    "GetPolicy": get_policy,
     "GetProvisionedConcurrencyConfig": get_provisioned_concurrency_config,
+    "GetResourcePolicy": get_resource_policy,
     "ListAliases": list_aliases,
     "ListCapacityProviders": list_capacity_providers,
     "ListFunctionEventInvokeConfigs": list_function_event_invoke_configs,
+    "ListFunctionUrlConfigs": list_function_url_configs,
     "ListFunctionVersionsByCapacityProvider": list_function_versions_by_capacity_provider,
     "ListFunctions": list_functions,
     "ListLayerVersions": list_layer_versions,
@@ -100,7 +117,9 @@ operations: dict[str, Handler] = {
     "PutFunctionRecursionConfig": put_function_recursion_config,
     "PutFunctionScalingConfig": put_function_scaling_config,
     "PutProvisionedConcurrencyConfig": put_provisioned_concurrency_config,
+    "PutResourcePolicy": put_resource_policy,
     "RemoveLayerVersionPermission": remove_layer_version_permission,
+    "RemovePermission": remove_permission,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateAlias": update_alias,
@@ -108,6 +127,7 @@ operations: dict[str, Handler] = {
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,
     "UpdateFunctionEventInvokeConfig": update_function_event_invoke_config,
+    "UpdateFunctionUrlConfig": update_function_url_config,
 }
 
 
@@ -116,4 +136,5 @@ async def handle(control: Control, call: Call) -> Document:
     handler = operations.get(call.operation)
     if handler is None:
         raise NotImplementedYet(f"Lambent does not support the operation {call.operation} yet.")
+    control.guard.check(call)
     return await environments.show(control, await handler(control, call))

@@ -1,0 +1,77 @@
+-- name: execution_put -- a durable execution, in the place of what it was before
+INSERT INTO executions (
+    number, id, account, region, function, version, name, status, started, due, busy, expires, document
+) VALUES (
+    :number, :id, :account, :region, :function, :version, :name, :status, :started, :due, :busy, :expires, :document
+)
+ON CONFLICT (number) DO UPDATE SET
+    status = excluded.status, due = excluded.due, busy = excluded.busy, expires = excluded.expires,
+    document = excluded.document;
+
+-- name: executions_last_number -- the highest number that an execution has
+SELECT CAST(COALESCE(MAX(number), 0) AS BIGINT) AS last_number FROM executions;
+
+-- name: execution_get -- one execution
+SELECT document FROM executions WHERE number = :number;
+
+-- name: execution_of_id -- the execution with an id, the last part of its ARN
+SELECT document FROM executions WHERE id = :id;
+
+-- name: executions_of_name -- the executions of a function that have a name, latest first
+SELECT document FROM executions
+WHERE account = :account AND region = :region AND function = :function AND name = :name
+ORDER BY number DESC;
+
+-- name: executions_of_function_before -- executions of a function from the latest on, before a number
+SELECT document FROM executions
+WHERE account = :account AND region = :region AND function = :function AND number < :number
+ORDER BY number DESC LIMIT :limit;
+
+-- name: executions_of_function_after -- executions of a function from the earliest on, after a number
+SELECT document FROM executions
+WHERE account = :account AND region = :region AND function = :function AND number > :number
+ORDER BY number LIMIT :limit;
+
+-- name: executions_due -- those to which something has to happen by now
+SELECT number, due FROM executions WHERE due IS NOT NULL AND due <= :now ORDER BY due, number LIMIT :limit;
+
+-- name: executions_next_due -- when something happens to an execution next
+SELECT due FROM executions WHERE due IS NOT NULL AND due > :after ORDER BY due, number LIMIT 1;
+
+-- name: executions_busy -- those that were being invoked
+SELECT number FROM executions WHERE busy = 1 ORDER BY number;
+
+-- name: executions_expired -- those whose time to be remembered is over
+SELECT number FROM executions WHERE expires IS NOT NULL AND expires <= :now ORDER BY expires, number LIMIT :limit;
+
+-- name: executions_running -- how many are not over
+SELECT CAST(COUNT(*) AS BIGINT) AS running FROM executions WHERE due IS NOT NULL;
+
+-- name: executions_of_version -- how many executions of a version are not over
+SELECT CAST(COUNT(*) AS BIGINT) AS running FROM executions
+WHERE account = :account AND region = :region AND function = :function AND version = :version AND due IS NOT NULL;
+
+-- name: execution_drop -- forget an execution
+DELETE FROM executions WHERE number = :number;
+
+-- name: operation_put -- an operation of an execution, in the place of what it was before
+INSERT INTO operations (execution, position, document) VALUES (:execution, :position, :document)
+ON CONFLICT (execution, position) DO UPDATE SET document = excluded.document;
+
+-- name: operations_get -- all operations of an execution, in order of their starts
+SELECT document FROM operations WHERE execution = :execution ORDER BY position;
+
+-- name: operations_drop -- forget the operations of an execution
+DELETE FROM operations WHERE execution = :execution;
+
+-- name: history_add -- one event of an execution's history
+INSERT INTO history (execution, number, document) VALUES (:execution, :number, :document);
+
+-- name: history_after -- events of an execution, oldest first, after a number
+SELECT document FROM history WHERE execution = :execution AND number > :number ORDER BY number LIMIT :limit;
+
+-- name: history_before -- events of an execution, latest first, before a number
+SELECT document FROM history WHERE execution = :execution AND number < :number ORDER BY number DESC LIMIT :limit;
+
+-- name: history_drop -- forget the history of an execution
+DELETE FROM history WHERE execution = :execution;

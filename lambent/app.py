@@ -108,6 +108,7 @@ class App:
         self.delivery = Delivery(
             self.events, self.resolver, self.loops, clock=clock, journal=self.journal, metrics=self.metrics,
             keep_days=self.settings.keep_failed_events_days, keep_bytes=self.settings.keep_failed_events_mb * MB,
+            may=lambda *asked: self.control.permits.may(*asked),  # noqa: PLW0108 -- it is built later
         )  # fmt: skip
 
     def _build_api(self) -> None:
@@ -120,8 +121,9 @@ class App:
         )
         capacity.gone = lambda *function: self.spawn(self.idempotency.forget(*function))
         self.data = DataPlane(
-            self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock
-        )
+            self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock,
+            gate=self.control.guard,
+        )  # fmt: skip
         self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)
 
     def _build_edge(self) -> None:

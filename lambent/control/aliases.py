@@ -82,6 +82,7 @@ async def delete_alias(control: Control, call: Call) -> Document:
     async with control.turn(*key):
         await control.aliases.delete(*key, name)
     control.capacity.rerouted(*key)
+    control.permits.forget(*key)  # a policy goes with its alias
     return {}
 
 

@@ -134,6 +134,7 @@ def _all_versions(control: Control, ref: FunctionRef) -> list[StoredVersion]:
 def _forget(control: Control, ref: FunctionRef, gone: Sequence[StoredVersion]) -> None:
     """The engine lets go first; the code goes when the calls that still run must have ended."""
     control.capacity.changed(ref.account, ref.region, ref.name)
+    control.permits.forget(ref.account, ref.region, ref.name)
     longest = max(stored.config["Timeout"] for stored in gone)
     used = {digest for stored in gone for digest in (stored.code_digest, *stored.layer_digests)}
     control.blobs.release(used, longest)

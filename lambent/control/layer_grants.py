@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lambent.arns import LayerRef
-from lambent.control import lookup
+from lambent.control import guard, lookup, permits
 from lambent.control.control import Control
 from lambent.errors import AwsError, NotImplementedYet, PreconditionFailed, ResourceNotFound
 from lambent.model import Document
@@ -61,12 +61,7 @@ def may_get(control: Control, account: str, ref: LayerRef, layer: StoredLayer | 
 
 
 def denied(call: Call, action: str, arn: str) -> AwsError:
-    return AwsError(
-        f"User: arn:aws:iam::{call.account}:root is not authorized to perform: {action} on resource: {arn} because no "
-        f"resource-based policy allows the {action} action",
-        code="AccessDeniedException",
-        status=403,
-    )
+    return permits.denied(guard.caller(call), action, arn)
 
 
 def _own(control: Control, call: Call) -> StoredLayer:

@@ -82,6 +82,11 @@ def not_found(ref: FunctionRef) -> ResourceNotFound:
     return ResourceNotFound(f"Function not found: {ref.arn}")
 
 
+def no_alias(ref: FunctionRef) -> ResourceNotFound:
+    """AWS's words where an alias has to be there."""
+    return ResourceNotFound(f"Cannot find alias arn: {ref.arn}")
+
+
 def layer(call: Call) -> LayerRef:
     """The layer that LayerName names; the model has seen to it that it is the name or the ARN of one."""
     ref = parse_layer(call.parameters["LayerName"], account=call.account, region=call.region)

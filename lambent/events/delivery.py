@@ -7,7 +7,7 @@ from lambent.clock import Clock
 from lambent.events.engine import Engine
 from lambent.events.postman import Postman
 from lambent.events.retention import Retention
-from lambent.events.targets import LambdaTarget, Outbox, Targets
+from lambent.events.targets import LambdaTarget, May, Outbox, Targets, same_account
 from lambent.invoke import lineage
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
@@ -25,7 +25,7 @@ class Delivery:
 
     def __init__(
         self, engine: Engine, resolver: Resolver, loops: Loops, *, clock: Clock, journal: Journal, metrics: Metrics,
-        keep_days: int, keep_bytes: int,
+        keep_days: int, keep_bytes: int, may: May = same_account,
     ) -> None:  # fmt: skip
         db = engine.database
         self.letters, self.kept, self.outbox = Letters(db), KeptEvents(db), OutboxStore(db)
@@ -34,7 +34,7 @@ class Delivery:
         self._journal = journal
         self._loops = loops
         outbox = Outbox(self.outbox, clock)
-        functions = LambdaTarget(engine, resolver, clock, self._stopped)
+        functions = LambdaTarget(engine, resolver, clock, self._stopped, may=may)
         self.targets = Targets({"lambda": functions, "sqs": outbox, "sns": outbox, "events": outbox, "s3": outbox})
         self.postman = Postman(self.letters, self.targets, clock, journal.tell, metrics.add)
         self.retention = Retention([Shelf(db, "kept"), Shelf(db, "outbox")], clock, keep_days, keep_bytes)

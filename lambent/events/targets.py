@@ -3,14 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from lambent.arns import parse_function
+from lambent.arns import FunctionRef, parse_function
 from lambent.clock import Clock
-from lambent.errors import InvalidParameterValue, ResourceNotFound, Undeliverable
+from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound, Undeliverable
 from lambent.events.messages import id_of, message_for, service_of
 from lambent.invoke.operations import ASYNC_LIMIT, Intake
 from lambent.invoke.resolve import Resolver
 from lambent.model import Event, Letter
+from lambent.principal import Principal
 from lambent.store.outbox import OutboxStore
+
+INVOKE = "lambda:InvokeFunction"
+May = Callable[[Principal, str, FunctionRef], bool]  # may it do that action to that function?
+
+
+def same_account(principal: Principal, action: str, ref: FunctionRef) -> bool:
+    """What may be done where nobody can be asked."""
+    return principal.account == ref.account
 
 
 class Target(Protocol):
@@ -44,16 +53,19 @@ class LambdaTarget:
     """The record becomes a new event of the function, which has a life of its own from then on.
 
     The letter goes in the transaction in which the event comes, so that there is one of them, never none or both.
-    `stopped` says whether an event has come round too often.
+    `stopped` says whether an event has come round too often; `may`, whether the role of the function that it comes from
+    may invoke this one.
     """
 
     def __init__(
-        self, intake: Intake, resolver: Resolver, clock: Clock, stopped: Callable[[Event], bool] = lambda _: False
-    ) -> None:
+        self, intake: Intake, resolver: Resolver, clock: Clock, stopped: Callable[[Event], bool] = lambda _: False, *,
+        may: May = same_account,
+    ) -> None:  # fmt: skip
         self._intake = intake
         self._resolver = resolver
         self._clock = clock
         self._stopped = stopped
+        self._may = may
 
     async def deliver(self, letter: Letter) -> bool:
         event = self._event(letter)
@@ -69,6 +81,7 @@ class LambdaTarget:
         parts = letter.target.split(":")
         try:
             ref = parse_function(letter.target, None, account=parts[4], region=parts[3])
+            self._check(letter, ref)
             version, arn = self._resolver.resolve(ref.account, parts[3], ref.name, ref.qualifier)
         except (ResourceNotFound, InvalidParameterValue) as error:
             raise Undeliverable(error.message) from error
@@ -78,6 +91,22 @@ class LambdaTarget:
             qualifier=arn[len(version.function_arn) + 1 :], payload=letter.body, trace=letter.ended.onward,
             received=now, due=now,
         )  # fmt: skip
+
+    def _check(self, letter: Letter, ref: FunctionRef) -> None:
+        """Raises Undeliverable if the function that the letter comes from may not invoke that one."""
+        principal = self._sender(letter)
+        if not self._may(principal, INVOKE, ref):
+            raise Undeliverable(f"{principal.arn} is not authorized to perform: {INVOKE} on resource: {ref.arn}")
+
+    def _sender(self, letter: Letter) -> Principal:
+        """The role of the function, as which it reaches its destinations; of one that is gone, just its account."""
+        account = letter.account
+        try:
+            role = self._resolver.resolve(account, letter.region, letter.name, letter.qualifier or None)[0].role
+        except AwsError:
+            return Principal(account=account, arn=f"arn:aws:iam::{account}:root", user_id=account)
+        session = f"arn:aws:sts::{account}:assumed-role/{role.rpartition('/')[2]}/{letter.name}"
+        return Principal(account=account, arn=session, role=role)
 
 
 class Outbox:

@@ -3,20 +3,20 @@ Event, and back."""
 
 import base64
 import binascii
-import random
+from collections.abc import Set
 from typing import Any, Protocol
 
 import msgspec
 
 from lambent.clock import Clock
 from lambent.errors import AwsError, InvalidParameterValue, InvalidRequestContent
-from lambent.invoke import lineage
 from lambent.invoke import payload as payloads
 from lambent.invoke.idempotency import Idempotency
 from lambent.invoke.keys import HEADER, Term, asked_by, asked_of
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
-from lambent.invoke.resolve import Resolver
+from lambent.invoke.resolve import Found, Resolver
+from lambent.invoke.sampling import Sampler
 from lambent.invoke.streaming import Streams
 from lambent.model import Event, Invocation, InvocationKind, Outcome, Version
 from lambent.store.answers import StoredAnswer
@@ -26,7 +26,6 @@ from lambent.wire.parse import Call
 SYNC_LIMIT = 6_291_456  # bytes: 6 MB request
 ASYNC_LIMIT = 1_048_576  # bytes: 1 MB
 CLIENT_CONTEXT_LIMIT = 3_583  # bytes of base64
-_random = random.Random()
 
 _ACTIONS = {"Invoke": "InvokeFunction", "InvokeAsync": "InvokeAsync"}  # what AWS calls them in its messages
 Answer = tuple[dict[str, Any], str]  # the result, and the trace header
@@ -39,12 +38,31 @@ class Intake(Protocol):
     async def accept(self, event: Event, rows: Rows = ()) -> None: ...
 
 
+class Gate(Protocol):
+    """Who may invoke. `denying` is empty as long as everybody may invoke what is their own account's."""
+
+    denying: Set[tuple[str, str, str]]
+
+    def check(self, call: Call) -> None:
+        """Raises AwsError (AccessDeniedException) if the caller may not do that to what the call names."""
+        ...
+
+
+class OpenGate:
+    """Everybody may: for tests of what comes after."""
+
+    denying: Set[tuple[str, str, str]] = frozenset()
+
+    def check(self, call: Call) -> None:
+        return
+
+
 class DataPlane:
     """What the operations need, and nothing else."""
 
     def __init__(
         self, resolver: Resolver, invoker: Invoker, intake: Intake, loops: Loops | None = None,
-        idempotency: Idempotency | None = None, *, clock: Clock | None = None,
+        idempotency: Idempotency | None = None, *, clock: Clock | None = None, gate: Gate | None = None,
     ) -> None:  # fmt: skip
         """`clock` is the product's, which dates what comes in; without it that is the invoker's."""
         self.clock = clock or invoker.clock
@@ -54,6 +72,8 @@ class DataPlane:
         self.loops = loops or Loops()
         self.idempotency = idempotency  # None: its header is ignored
         self.streams = Streams(invoker)
+        self.sampler = Sampler()
+        self.gate = gate or OpenGate()
 
     async def invoke(self, call: Call) -> Answer:
         """Invoke: the result and the trace header. Source: lambda-semantics.md §2."""
@@ -89,16 +109,14 @@ class DataPlane:
     async def _accept(self, call: Call, body: bytes | None, result: dict[str, Any]) -> Answer:
         """Take an event in; answered once it is on disk. Checked like an invocation, but for its size."""
         parameters = call.parameters
-        version, arn = self.resolver.resolve(
-            call.account, call.region, parameters["FunctionName"], parameters.get("Qualifier")
-        )
+        version, arn = self._resolve(call)
         body = body or b"{}"
         _check(parameters, body, ASYNC_LIMIT, call.operation)
         now = self.clock.epoch()
         event = Event(
             id=0, request_id=call.request_id, account=version.account, region=version.region, name=version.name,
-            qualifier=arn[len(version.function_arn) + 1 :], payload=body, trace=trace_of(call, now), received=now,
-            due=now,
+            qualifier=arn[len(version.function_arn) + 1 :], payload=body, trace=self._trace(call, version, now),
+            received=now, due=now,
         )  # fmt: skip
         if HEADER in call.request.headers and (keyed := self._keyed(call, version)):
             keys, key, term = keyed
@@ -106,6 +124,23 @@ class DataPlane:
             return given.told(result), given.answer.trace
         await self.intake.accept(event)
         return result, event.trace
+
+    def _resolve(self, call: Call) -> Found:
+        """What the call names, if the caller may invoke it. Whoever may not learns nothing of what is there."""
+        parameters = call.parameters
+        try:
+            found = self.resolver.resolve(
+                call.account, call.region, parameters["FunctionName"], parameters.get("Qualifier")
+            )
+        except AwsError:
+            self.gate.check(call)
+            raise
+        if found[0].account != call.account or self.gate.denying:
+            self.gate.check(call)
+        return found
+
+    def _trace(self, call: Call, version: Version, now: float) -> str:
+        return self.sampler.header(call.request.headers.get("x-amzn-trace-id"), version, now)
 
     def _keyed(self, call: Call, version: Version) -> Keyed | None:
         """Who answers a call with an Idempotency-Key, the key, and how long it lives; None if its function has not
@@ -124,9 +159,7 @@ class DataPlane:
     def _invocation(self, call: Call, operation: str) -> Invocation:
         """Frozen data, checked in the order in which AWS checks: the function, the size, the payload."""
         parameters = call.parameters
-        version, arn = self.resolver.resolve(
-            call.account, call.region, parameters["FunctionName"], parameters.get("Qualifier")
-        )
+        version, arn = self._resolve(call)
         body = parameters.get("Payload") or b"{}"
         _check(parameters, body, SYNC_LIMIT, operation)
         now = self.clock.epoch()
@@ -139,7 +172,7 @@ class DataPlane:
             received=now,
             want_log_tail=parameters.get("LogType") == "Tail",
             client_context=_client_context(context) if context else None,
-            trace=self.loops.pass_on(trace_of(call, now), version.function_arn, call.request_id, now),
+            trace=self.loops.pass_on(self._trace(call, version, now), version.function_arn, call.request_id, now),
         )
 
 
@@ -150,18 +183,6 @@ def _result(invocation: Invocation, executed_version: str, of: Outcome | StoredA
     if invocation.want_log_tail:
         result["LogResult"] = base64.b64encode(of.log_tail).decode()
     return result
-
-
-def trace_of(call: Call, now: float) -> str:
-    """What the client sent, as far as it can be handed on, or else a new one."""
-    header = call.request.headers.get("x-amzn-trace-id")
-    return (header and lineage.accepted(header)) or new_trace(now)
-
-
-def new_trace(now: float) -> str:
-    """A root of our own, not sampled: Root=1-<hex time>-<24 hex>;Parent=<16 hex>;Sampled=0."""
-    bits = _random.getrandbits(160).to_bytes(20, "big").hex()
-    return f"Root=1-{int(now):08x}-{bits[:24]};Parent={bits[24:]};Sampled=0"
 
 
 def _check(parameters: dict[str, Any], body: bytes, limit: int, operation: str) -> None:

@@ -120,12 +120,13 @@ async def test_the_account_s_use_adds_up(client):
     }
 
 
-async def test_an_operation_that_is_not_built_is_refused_by_name(client):
+async def test_an_operation_that_is_not_built_is_refused_by_name(client, monkeypatch):
     await client.create()
+    monkeypatch.delitem(operations, "GetFunction")
     with pytest.raises(RefusedError) as caught:
-        await client("CreateFunctionUrlConfig", FunctionName="hello", AuthType="NONE")
+        await client("GetFunction", FunctionName="hello")
     assert (caught.value.status, caught.value.code) == (501, "NotImplementedException")
-    assert "CreateFunctionUrlConfig" in caught.value.message
+    assert "GetFunction" in caught.value.message
 
 
 def test_every_handler_is_for_an_operation_of_the_model():

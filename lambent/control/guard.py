@@ -1,0 +1,71 @@
+"""May the caller do this? Asked of every operation before it is done, so that no operation can forget to.
+
+What a stranger may not do tells nothing of what is there: AccessDenied comes before ResourceNotFound, as on AWS.
+"""
+
+import re
+from collections.abc import Set
+
+from lambent.arns import FunctionRef, parse_function
+from lambent.control.permits import Permits, denied
+from lambent.errors import AwsError
+from lambent.principal import Principal
+from lambent.store.policies import Function
+from lambent.wire.parse import Call
+
+# What IAM calls operations that have another name there.
+ACTIONS = {
+    "GetLayerVersionByArn": "GetLayerVersion",
+    "Invoke": "InvokeFunction",
+    "InvokeWithResponseStream": "InvokeFunction",
+}
+# Where an operation names what it is about; the first that is there. Layers judge for themselves (layer_grants.py).
+_NAMED_BY = ("FunctionName", "ResourceArn", "Resource", "DurableExecutionArn", "CodeSigningConfigArn")
+# With these the root of an account can always undo a Deny that has locked everybody out, itself included.
+_WAYS_OUT = {"DeleteResourcePolicy", "GetPolicy", "GetResourcePolicy", "PutResourcePolicy", "RemovePermission"}
+
+_ARN = re.compile(r"arn:[^:]+:lambda:(?P<region>[^:]+):(?P<account>\d{12}):(?P<kind>[^:/]+)[:/](?P<rest>.+)")
+
+
+class Guard:
+    """Judges calls by their caller and what they name."""
+
+    def __init__(self, permits: Permits) -> None:
+        self._permits = permits
+        self.denying: Set[Function] = permits.denying  # empty: an account may do everything with what is its own
+
+    def check(self, call: Call) -> None:
+        """Raise AccessDeniedException if the caller may not do that to what the call names."""
+        text = next((call.parameters[name] for name in _NAMED_BY if call.parameters.get(name)), "")
+        if ":" not in text and not self.denying:
+            return  # a bare name is the caller's own
+        action = f"lambda:{ACTIONS.get(call.operation, call.operation)}"
+        match = _ARN.fullmatch(text)
+        if match and match["kind"] != "function":
+            if match["account"] != call.account:
+                raise denied(caller(call), action, text)
+        elif ref := _function(call, text):
+            self._check_function(call, action, ref)
+
+    def _check_function(self, call: Call, action: str, ref: FunctionRef) -> None:
+        own = ref.account == call.account
+        who = caller(call)
+        if own and (not self.denying or (call.operation in _WAYS_OUT and who.arn.endswith(":root"))):
+            return
+        self._permits.demand(who, action, ref)
+
+
+def caller(call: Call) -> Principal:
+    """Who makes a call. Whoever did not sign, where that is let through, is the root of the default account."""
+    if call.caller.arn or call.caller.service:
+        return call.caller
+    return Principal(account=call.account, arn=f"arn:aws:iam::{call.account}:root", user_id=call.account)
+
+
+def _function(call: Call, text: str) -> FunctionRef | None:
+    """The function that is named; None if the text is none's name, which the operation itself will say."""
+    name, _, _ = text.partition("/durable-execution/")
+    try:
+        return parse_function(name, call.parameters.get("Qualifier"), account=call.account, region=call.region)
+    except AwsError:
+        return None

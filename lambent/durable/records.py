@@ -31,6 +31,12 @@ def load(store: DurableExecutions, number: int) -> State | None:
     return State(_execution(document), {each.id: each for each in operations})
 
 
+def input_of(store: DurableExecutions, number: int) -> str | None:
+    """What an execution was started with."""
+    document = store.first_operation(number)
+    return _operation(document).payload if document else None
+
+
 def write(change: Change, state: State, rows: Rows = ()) -> Write:
     """What is to be stored of a change; `state` is the one after it."""
     return Write(

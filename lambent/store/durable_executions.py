@@ -10,6 +10,7 @@ from lambent.store.database import Database, Transaction
 from lambent.store.queue import FunctionKey, Rows
 
 LAST = 2**62  # a number that nothing reaches
+ALL_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING", "PAUSING", "PAUSED")
 
 
 class ExecutionRow(NamedTuple):
@@ -37,6 +38,27 @@ class Write(NamedTuple):
     operations: Sequence[tuple[int, bytes]] = ()  # position, document
     events: Sequence[tuple[int, bytes]] = ()  # number, document
     rows: Rows = ()  # of others: name of the query, its parameters
+
+
+class Asked(NamedTuple):
+    """Which executions of a function are asked for. What says nothing is empty."""
+
+    name: str = ""
+    statuses: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()  # at most two, as an alias stands for
+    started_after: float = -1.0  # epoch seconds, and they themselves not
+    started_before: float = 1e15
+
+    def columns(self) -> dict[str, Any]:
+        """The parameters of the queries; SQL has no lists, so that a short one says its last again."""
+        statuses = [*(self.statuses or ALL_STATUSES)]
+        statuses += statuses[-1:] * (len(ALL_STATUSES) - len(statuses))
+        versions = [*self.versions, "", ""] if not self.versions else [*self.versions, self.versions[-1]]
+        named = {f"status{at}": status for at, status in enumerate(statuses)}
+        named |= {f"version{at}": version for at, version in enumerate(versions[:2])}
+        return named | {
+            "name": self.name, "started_after": self.started_after, "started_before": self.started_before,
+        }  # fmt: skip
 
 
 class DurableExecutions:
@@ -83,6 +105,10 @@ class DurableExecutions:
         """In order of their starts."""
         return [row["document"] for row in self._db.read("operations_get", execution=number)]
 
+    def first_operation(self, number: int) -> bytes | None:
+        """The EXECUTION itself, which has the input."""
+        return _document(self._db.first("operation_first", execution=number))
+
     def events(self, number: int, after: int, limit: int) -> list[bytes]:
         """Of its history, oldest first, those after a number (0: from the first)."""
         rows = self._db.read("history_after", execution=number, number=after, limit=limit)
@@ -100,14 +126,16 @@ class DurableExecutions:
         rows = self._db.read("executions_of_name", **_key(function), name=name)
         return [row["document"] for row in rows]
 
-    def of_function(self, function: FunctionKey, before: int, limit: int) -> list[bytes]:
+    def of_function(self, function: FunctionKey, asked: Asked, before: int, limit: int) -> list[bytes]:
         """Those of a function before a number (LAST: from the latest), latest first."""
-        rows = self._db.read("executions_of_function_before", **_key(function), number=before, limit=limit)
+        columns = _key(function) | asked.columns()
+        rows = self._db.read("executions_of_function_before", **columns, number=before, limit=limit)
         return [row["document"] for row in rows]
 
-    def of_function_from(self, function: FunctionKey, after: int, limit: int) -> list[bytes]:
+    def of_function_from(self, function: FunctionKey, asked: Asked, after: int, limit: int) -> list[bytes]:
         """Those of a function after a number (0: from the earliest), earliest first."""
-        rows = self._db.read("executions_of_function_after", **_key(function), number=after, limit=limit)
+        columns = _key(function) | asked.columns()
+        rows = self._db.read("executions_of_function_after", **columns, number=after, limit=limit)
         return [row["document"] for row in rows]
 
     def due(self, now: float, limit: int) -> list[int]:

@@ -22,15 +22,21 @@ SELECT document FROM executions
 WHERE account = :account AND region = :region AND function = :function AND name = :name
 ORDER BY number DESC;
 
--- name: executions_of_function_before -- executions of a function from the latest on, before a number
+-- name: executions_of_function_before -- executions of a function that are asked for, latest first, before a number
 SELECT document FROM executions
 WHERE account = :account AND region = :region AND function = :function AND number < :number
+    AND status IN (:status0, :status1, :status2, :status3, :status4, :status5, :status6, :status7)
+    AND started > :started_after AND started < :started_before AND (:name = '' OR name = :name)
+    AND (:version0 = '' OR version IN (:version0, :version1))
 ORDER BY number DESC LIMIT :limit;
 
--- name: executions_of_function_after -- executions of a function from the earliest on, after a number
+-- name: executions_of_function_after -- executions of a function that are asked for, earliest first, after a number
 SELECT document FROM executions
 WHERE account = :account AND region = :region AND function = :function AND number > :number
-ORDER BY number LIMIT :limit;
+    AND status IN (:status0, :status1, :status2, :status3, :status4, :status5, :status6, :status7)
+    AND started > :started_after AND started < :started_before AND (:name = '' OR name = :name)
+    AND (:version0 = '' OR version IN (:version0, :version1))
+ORDER BY number ASC LIMIT :limit;
 
 -- name: executions_due -- those to which something has to happen by now
 SELECT number, due FROM executions WHERE due IS NOT NULL AND due <= :now ORDER BY due, number LIMIT :limit;
@@ -60,6 +66,9 @@ ON CONFLICT (execution, position) DO UPDATE SET document = excluded.document;
 
 -- name: operations_get -- all operations of an execution, in order of their starts
 SELECT document FROM operations WHERE execution = :execution ORDER BY position;
+
+-- name: operation_first -- the first operation of an execution, which has its input
+SELECT document FROM operations WHERE execution = :execution AND position = 0;
 
 -- name: operations_drop -- forget the operations of an execution
 DELETE FROM operations WHERE execution = :execution;

@@ -47,6 +47,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     log_group: str = ""
     snap_start: bool = False  # a published version whose sandboxes are clones of one that was initialised at publish
     dead_letter: str = ""  # ARN of the function's dead-letter queue or topic
+    active_tracing: bool = False  # TracingConfig: it decides itself which invocations are sampled
     # The qualifier whose provisioned concurrency this is; its sandboxes are kept apart from those on demand.
     provisioned: str = ""
     state: str = "Active"  # Pending | Active | Inactive | Failed

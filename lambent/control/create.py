@@ -122,7 +122,7 @@ def _config(control: Control, name: str, asked: dict[str, Any]) -> dict[str, Any
         "Role": asked["Role"],
         "SnapStart": snapstart.setting(asked.get("SnapStart")),
         "Timeout": asked.get("Timeout", 3),
-        "TracingConfig": {"Mode": "PassThrough"},
+        "TracingConfig": {"Mode": (asked.get("TracingConfig") or {}).get("Mode", "PassThrough")},
         documents.DEPLOYMENT: str(uuid.uuid4()),
     }
     if config["PackageType"] == "Image":

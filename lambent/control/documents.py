@@ -114,6 +114,7 @@ def as_version(stored: StoredVersion) -> Version:
         system_log_level=logging.get("SystemLogLevel"),
         log_group=logging["LogGroup"],
         dead_letter=config.get("DeadLetterConfig", {}).get("TargetArn", ""),
+        active_tracing=config["TracingConfig"]["Mode"] == "Active",
         snap_start=snapstart.applies(config) and stored.version != LATEST,
         state=stored.state,
         state_reason=stored.state_reason or "",

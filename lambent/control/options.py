@@ -8,7 +8,6 @@ from lambent.errors import NotImplementedYet
 # Option -> whether the value given asks for something; a value that asks for nothing is what AWS does by default.
 _ASKS: dict[str, Callable[[Any], bool]] = {
     "KMSKeyArn": bool,
-    "TracingConfig": lambda value: value.get("Mode", "PassThrough") != "PassThrough",
     "FileSystemConfigs": bool,
     "CodeSigningConfigArn": bool,
     "TenancyConfig": lambda value: True,

@@ -111,6 +111,8 @@ def _with_configuration(
     if asked.get("ImageConfig") is not None:
         config.pop("ImageConfigResponse", None)
         config |= images.shown(asked["ImageConfig"])
+    if (asked.get("TracingConfig") or {}).get("Mode"):
+        config["TracingConfig"] = {"Mode": asked["TracingConfig"]["Mode"]}
     if asked.get("SnapStart") is not None:
         config["SnapStart"] = snapstart.setting(asked["SnapStart"], found.config.get("SnapStart"))
     if asked.get("LoggingConfig") is not None:

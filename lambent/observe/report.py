@@ -10,6 +10,7 @@ import msgspec
 
 from lambent.arns import runtime_version_arn
 from lambent.model import Outcome, Version
+from lambent.observe import tracing
 
 _LEVELS = {"DEBUG": 0, "INFO": 1, "WARN": 2}
 _json = msgspec.json.Encoder().encode
@@ -95,8 +96,8 @@ def start(request_id: str, version: Version, at: float) -> bytes:
     return f"START RequestId: {request_id} Version: {version.version}\n".encode()
 
 
-def end(request_id: str, version: Version, outcome: Outcome, at: float) -> bytes:
-    """END and REPORT, as they follow an invocation."""
+def end(request_id: str, version: Version, outcome: Outcome, at: float, trace: str = "") -> bytes:
+    """END and REPORT, as they follow an invocation; of one that is sampled in its `trace` header, also which trace."""
     if version.log_format == "JSON":
         return _report_event(request_id, version, outcome, at)
     init = f"Init Duration: {outcome.init_ms:.2f} ms\t" if outcome.init_ms is not None else ""
@@ -108,13 +109,19 @@ def end(request_id: str, version: Version, outcome: Outcome, at: float) -> bytes
         f"END RequestId: {request_id}\n"
         f"REPORT RequestId: {request_id}\tDuration: {outcome.duration_ms:.2f} ms\t"
         f"Billed Duration: {outcome.billed_ms} ms\tMemory Size: {version.memory_mb} MB\t"
-        f"Max Memory Used: {outcome.memory_peak_mb} MB\t{init}{_status(outcome)}\n"
+        f"Max Memory Used: {outcome.memory_peak_mb} MB\t{init}{_status(outcome)}\n{_traced(version, trace)}"
     ).encode()
 
 
 def timed_out(request_id: str, version: Version, at: float) -> bytes:
     """The line that stands in the log before END when the time is up (two line ends, as AWS writes it)."""
     return f"{iso(at)} {request_id} Task timed out after {version.timeout_s:.2f} seconds\n\n".encode()
+
+
+def _traced(version: Version, trace: str) -> str:
+    """The line that AWS adds to REPORT. Source: "Using AWS Lambda with AWS X-Ray", AWS Lambda Developer Guide."""
+    found = tracing.segment(trace) if version.active_tracing else None
+    return f"XRAY TraceId: {found[0]}\tSegmentId: {found[1]}\tSampled: true\t\n" if found else ""
 
 
 def _status(outcome: Outcome) -> str:

@@ -73,7 +73,7 @@ def _conclude(sandbox: "Sandbox", invocation: Invocation, answer: Reply | Failur
         streamed_bytes=sandbox.flow.size if sandbox.flow is not None else 0,
     )  # fmt: skip
     if sandbox.speaks or outcome.status != "success":  # at level WARN AWS tells of failures still
-        tap.add(report.end(invocation.request_id, version, outcome, sandbox.clock.epoch()))
+        tap.add(report.end(invocation.request_id, version, outcome, sandbox.clock.epoch(), invocation.trace))
     if invocation.want_log_tail:
         outcome = replace(outcome, log_tail=tap.tail())
     return outcome

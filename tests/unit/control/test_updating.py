@@ -172,7 +172,6 @@ async def test_a_dry_run_refuses_what_the_real_run_would(client):
         ("UpdateFunctionConfiguration", {"Runtime": "nodejs12.x"}, 400, "nodejs12.x is no longer supported"),
         ("UpdateFunctionConfiguration", {"Runtime": "java21"}, 400, "does not run java21"),
         ("UpdateFunctionConfiguration", {"Environment": {"Variables": {"AWS_REGION": "x"}}}, 400, "reserved keys"),
-        ("UpdateFunctionConfiguration", {"TracingConfig": {"Mode": "Active"}}, 501, "TracingConfig"),
         (
             "UpdateFunctionConfiguration",
             {"Layers": [f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:tools:1"]},

@@ -19,7 +19,7 @@ from lambent.errors import (
     TooManyRequests,
 )
 from lambent.invoke import lineage
-from lambent.invoke.operations import CLIENT_CONTEXT_LIMIT, SYNC_LIMIT, new_trace
+from lambent.invoke.operations import CLIENT_CONTEXT_LIMIT, SYNC_LIMIT
 from lambent.settings import Settings
 from lambent.wire.http import Request
 from lambent.wire.parse import Call, Wire
@@ -177,7 +177,6 @@ async def test_the_17th_run_for_one_event_is_refused(engine):
 async def test_without_a_trace_a_call_gets_one_that_nobody_else_has(engine):
     traces = [(await engine.data.invoke(call()))[1] for _ in range(50)]
     assert len(set(traces)) == 50
-    assert re.fullmatch(r"Root=1-6553f100-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", new_trace(1_700_000_000.0))
 
 
 async def events(engine: Engine, **parameters: Any) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:

@@ -157,3 +157,18 @@ def test_a_failed_invocation_names_its_error_type_in_json():
 )
 def test_only_json_logs_at_level_warn_leave_the_platforms_lines_out(changes, speaks):
     assert report.speaks(version(**changes)) is speaks
+
+
+TRACE = "Root=1-6553f100-a0a1a2a3a4a5a6a7a8a9aaab;Parent=53995c3f42cd8ad8;Sampled="
+
+
+def test_a_sampled_invocation_of_an_active_function_names_its_trace_below_the_report():
+    line = report.end(ID, version(active_tracing=True), outcome(), AT, TRACE + "1;Lineage=1:0a0a0a0a:0").decode()
+    assert line.splitlines()[2] == (
+        "XRAY TraceId: 1-6553f100-a0a1a2a3a4a5a6a7a8a9aaab\tSegmentId: 53995c3f42cd8ad8\tSampled: true\t"
+    )
+
+
+@pytest.mark.parametrize(("active", "decision"), [(True, "0"), (False, "1")])
+def test_others_do_not(active, decision):
+    assert b"XRAY" not in report.end(ID, version(active_tracing=active), outcome(), AT, TRACE + decision)

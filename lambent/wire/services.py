@@ -27,6 +27,8 @@ _SQS_CODES = {
     "EmptyBatchRequest": f"{_SQS}EmptyBatchRequest",
     "InvalidBatchEntryId": f"{_SQS}InvalidBatchEntryId",
     "MessageNotInflight": f"{_SQS}MessageNotInflight",
+    "InvalidParameterValueException": "InvalidParameterValue",
+    "MissingRequiredParameterException": "MissingParameter",
     "PurgeQueueInProgress": f"{_SQS}PurgeQueueInProgress",
     "QueueDeletedRecently": f"{_SQS}QueueDeletedRecently",
     "QueueDoesNotExist": f"{_SQS}NonExistentQueue",

@@ -1,0 +1,304 @@
+"""One queue at work: messages come, are received, come back or are deleted; whoever waits for one is served.
+
+Of a long queue only the next messages are in memory: `_read_to` is the number up to which all of them are, in the line;
+what lies beyond is read when the line runs low.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from lambent.clock import Clock, Timer
+from lambent.errors import AwsError
+from lambent.services.sqs import errors
+from lambent.services.sqs.attempts import Attempts
+from lambent.services.sqs.dedup import Dedup
+from lambent.services.sqs.ledger import Ledger, dropped
+from lambent.services.sqs.line import Line
+from lambent.services.sqs.lines import new_line
+from lambent.services.sqs.nouns import (
+    LONGEST_VISIBILITY_S,
+    MOST_IN_FLIGHT,
+    Content,
+    Message,
+    QueueSettings,
+    StoredQueue,
+)
+from lambent.services.sqs.queue_attributes import settings_of
+from lambent.services.sqs.receipts import Receipt, new_flight
+from lambent.store.connection import Row
+from lambent.store.sqs import SqsStore
+
+PAGE = 500  # messages read from disk at once
+MOST_READY = 1_000  # messages that wait in memory as they come; more wait on disk
+SMALL = 8_192  # bytes of a message that is kept whole until it goes out
+PAGES = 8  # read in a row before others get their turn
+_decode = msgspec.json.Decoder(Content).decode
+
+
+class Received(NamedTuple):
+    """A message that goes out, and what its receipt handle says."""
+
+    message: Message
+    receipt: Receipt
+
+
+class _Waiter(NamedTuple):
+    """Somebody who polls a queue that has nothing."""
+
+    most: int
+    visibility_s: float
+    served: "asyncio.Future[list[Received]]"
+
+
+Bury = Callable[["Queue", Message], bool]  # to the dead-letter queue; False: there is none
+
+
+class Queue:
+    """Mutable, on the event loop only. `total` counts the messages on disk."""
+
+    def __init__(
+        self, stored: StoredQueue, store: SqsStore, ledger: Ledger, clock: Clock, *, bury: Bury, total: int = 0
+    ) -> None:
+        self.stored = stored
+        self.settings: QueueSettings = settings_of(stored)
+        self.total = total
+        self.closed = False
+        self.dedup = Dedup(stored.number)
+        self.attempts = Attempts()
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._bury = bury
+        self.line: Line = new_line(fifo=self.settings.fifo)
+        self._read_to = 0
+        self._unread = total > 0  # may there be more on disk, beyond `_read_to`?
+        self._waiters: deque[_Waiter] = deque()
+        self._timer: Timer | None = None
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.stored.arn} of {self.total}, {len(self.line)} in memory>"
+
+    def change(self, stored: StoredQueue) -> None:
+        """It is set up in another way from now on."""
+        self.stored, self.settings = stored, settings_of(stored)
+
+    # -- messages come
+
+    def arrived(self, message: Message) -> None:
+        """It is on disk. Behind others that only are there it waits with them."""
+        self.total += 1
+        if message.id <= self._read_to:
+            return  # a page was read since it was written, and it was in it
+        self._unread = self._unread or len(self.line) - self.line.flying - self.line.delayed >= MOST_READY
+        if self._unread:
+            return
+        now = self._clock.epoch()
+        if message.size > SMALL or message.due > now:
+            message.content = None
+        self._read_to = message.id
+        self.line.add(message, now)
+        self._serve()
+
+    # -- and go out
+
+    def receive(self, most: int, visibility_s: float) -> list[Received]:
+        """At most so many messages that are visible now, for so long hidden from others. Raises OverLimit."""
+        now = self._clock.epoch()
+        if self.line.flying >= MOST_IN_FLIGHT and not self.settings.fifo:
+            raise AwsError("Too many messages in flight.", code="OverLimit", status=403)
+        found: list[Received] = []
+        while len(found) < most and self._fill(now):
+            for message in self.line.take(most - len(found), now, now + visibility_s):
+                if self._is_over(message, now) or self._is_dead(message):
+                    continue
+                message.flight = new_flight()
+                found.append(Received(message, Receipt(self.stored.number, message.id, message.flight)))
+                self._ledger.note(message)
+            if visibility_s <= 0:
+                break  # they are visible already
+        return found
+
+    async def poll(self, most: int, visibility_s: float, wait_s: float) -> list[Received]:
+        """The same, waiting so long for the first one: the client's own time, hence real, whatever the clock says."""
+        found = self.receive(most, visibility_s)
+        if found or wait_s <= 0 or self.closed:
+            return found
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(most, visibility_s, loop.create_future())
+        self._waiters.append(waiter)
+        self._set_timer()
+        timer = loop.call_later(wait_s, _give_up, waiter)
+        try:
+            return await waiter.served
+        finally:
+            timer.cancel()
+            waiter.served.cancel()
+
+    def content(self, message: Message) -> Content | None:
+        """What it carries; None if it has gone from the disk meanwhile."""
+        if message.content is not None:
+            found, message.content = message.content, None  # it will hardly be asked for again
+            return found
+        data = self._store.content(message.id)
+        return None if data is None else _decode(data)
+
+    def find(self, receipt: Receipt) -> Message | None:
+        """The message that was given out with that receipt, if it is still there."""
+        found = self.line.find(receipt.id)
+        if found is None and receipt.id > self._read_to:
+            row = self._store.find(receipt.id, self.stored.number)  # given out before a restart, and not read again yet
+            found = None if row is None else message_from(row)
+        return found
+
+    def drop(self, message: Message) -> "asyncio.Future[None]":
+        """Delete it. If that cannot be written it is what it was: in flight, for as long as it was to be."""
+        self.line.drop(message)
+        self.total -= 1
+        return self._ledger.enter([dropped(message)], failed=lambda: self.restore(message))
+
+    def restore(self, message: Message) -> None:
+        """What was to go has to stay after all."""
+        self.total += 1
+        message.gone = False
+        if message.id <= self._read_to:
+            self.line.add(message, self._clock.epoch())
+            self._serve()
+
+    def hide(self, message: Message, visibility_s: float) -> None:
+        """One in flight is visible again in so many seconds. Raises InvalidParameterValue beyond 12 hours in all."""
+        now = self._clock.epoch()
+        if now + visibility_s - message.first_received > LONGEST_VISIBILITY_S and visibility_s > 0:
+            raise errors.invalid_value(
+                int(visibility_s), "VisibilityTimeout",
+                f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST_VISIBILITY_S} seconds].",
+            )  # fmt: skip
+        self.line.change(message, now + visibility_s, now)
+        self._ledger.note(message)
+        self._serve()
+
+    def purged(self, upto: int) -> None:
+        """All messages up to that number are to go. What has come meanwhile is read from disk again."""
+        self.line.clear()
+        self.total = 0
+        self._read_to = upto
+        self._unread = True
+
+    async def expire(self, now: float) -> None:
+        """Remove those that were kept for as long as they were to be, as far as they are the oldest; others that were
+        moved here at a great age are met as they go out."""
+        before, number = now - self.settings.retention_s, self.stored.number
+        while not self.closed:
+            page = self._store.after(number, 0, PAGE)
+            over = [row["id"] for row in page if row["sent"] < before]
+            for each in over:
+                message = self.line.find(each)
+                if message is not None:
+                    self.line.drop(message)
+            if over:
+                self.total -= len(over)
+                await self._ledger.enter([("sqs_message_drop", {"id": each}) for each in over])
+            if not over or len(page) < PAGE:
+                return
+
+    def lost(self, message: Message) -> None:
+        """It was not on disk any more."""
+        self.line.drop(message)
+        self.total -= 1
+
+    def hush(self) -> None:
+        """Whoever waits gets what there is, and nobody waits any more."""
+        self.closed = True
+        for waiter in self._waiters:
+            _give_up(waiter)
+
+    def close(self) -> None:
+        """It is deleted: nobody is served any more."""
+        self.closed = True
+        while self._waiters:
+            served = self._waiters.popleft().served
+            if not served.done():
+                served.set_exception(errors.no_queue())
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def counts(self) -> dict[str, int]:
+        self.line.wake(self._clock.epoch())
+        flying, delayed = self.line.flying, self.line.delayed
+        return {
+            "ApproximateNumberOfMessages": max(0, self.total - flying - delayed),
+            "ApproximateNumberOfMessagesNotVisible": flying,
+            "ApproximateNumberOfMessagesDelayed": delayed,
+        }
+
+    # -- details
+
+    def _fill(self, now: float) -> bool:
+        """Is there a message to be taken? Reads more of them from disk if there may be."""
+        self.line.wake(now)
+        pages = 0
+        while not self.line.ready():
+            if not self._unread or pages == PAGES or len(self.line) >= MOST_IN_FLIGHT:
+                return False
+            pages += 1
+            self._read_page(now)
+        return True
+
+    def _read_page(self, now: float) -> None:
+        rows = self._store.after(self.stored.number, self._read_to, PAGE)
+        for row in rows:
+            self.line.add(message_from(row), now)
+            self._read_to = row["id"]
+        self._unread = len(rows) == PAGE
+
+    def _is_over(self, message: Message, now: float) -> bool:
+        """Has it been kept for as long as it was to be?"""
+        if message.sent + self.settings.retention_s > now:
+            return False
+        self.drop(message).add_done_callback(_look_at)
+        return True
+
+    def _is_dead(self, message: Message) -> bool:
+        redrive = self.settings.redrive
+        return redrive is not None and message.receives > redrive.most and self._bury(self, message)
+
+    def _serve(self) -> None:
+        while self._waiters:
+            waiter = self._waiters[0]
+            if not waiter.served.done():
+                found = self.receive(waiter.most, waiter.visibility_s)
+                if not found:
+                    break
+                waiter.served.set_result(found)
+            self._waiters.popleft()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Only while somebody waits: an idle queue wakes nobody up."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.line.next_due() if self._waiters else None
+        if due is not None:
+            self._timer = self._clock.call_later(max(0.0, due - self._clock.epoch()), self._serve)
+
+
+def _give_up(waiter: _Waiter) -> None:
+    if not waiter.served.done():
+        waiter.served.set_result([])
+
+
+def _look_at(future: "asyncio.Future[None]") -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def message_from(row: Row) -> Message:
+    """A message as it lies on disk, without what it carries."""
+    return Message(
+        row["id"], row["message_id"], sent=row["sent"], due=row["due"], group=row["group_id"], dedup=row["dedup_id"],
+        size=row["size"], receives=row["receives"], first_received=row["first_received"],
+    )  # fmt: skip

@@ -7,7 +7,9 @@ import msgspec
 
 from lambent.control.control import Control
 from lambent.control.registry import handle
+from lambent.control.url_address import is_meant
 from lambent.edge.extras import Extras
+from lambent.edge.http_state import Handler
 from lambent.errors import AwsError, LambentError, NotImplementedYet, ServiceException
 from lambent.invoke.keys import Keyed, Replay
 from lambent.invoke.operations import DataPlane
@@ -33,16 +35,23 @@ class FrontDoor:
         data: DataPlane,
         extras: Extras,
         services: Mapping[str, Answers] | None = None,
+        *,
+        urls: Handler | None = None,
     ) -> None:
-        """`services`: what answers calls of the services beside Lambda, by botocore's name."""
+        """`services`: what answers calls of the services beside Lambda, by botocore's name; `urls`: what answers
+        requests to function URLs.
+        """
         self.wire = wire
         self.control = control
         self.data = data
         self.extras = extras
         self.services = services or {}
+        self.urls = urls
         self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
     async def answer(self, request: Request) -> Response:
+        if self.urls is not None and is_meant(request):
+            return await self.urls(request)
         if request.path.startswith("/_lambent/"):
             return await self.extras.answer(request)
         asked: Call | Request = request

@@ -8,7 +8,7 @@ from typing import Protocol
 from lambent.edge.http_answer import BARE, CLOSE, Answer, compose, internal_error
 from lambent.edge.http_exchange import Exchange
 from lambent.edge.http_state import ListenerState
-from lambent.edge.http_stream import Sink, send_stream
+from lambent.edge.http_stream import BrokenOff, Sink, send_stream
 from lambent.wire.http import Response
 
 _log = logging.getLogger("lambent.edge")
@@ -77,8 +77,9 @@ async def _send_stream(link: Link, answer: Answer, body: AsyncIterator[bytes]) -
         if not link.at_end:
             link.send(answer.head, b"")
             complete = answer.framing == BARE or await _stream_until_left(link, answer, body)
-    except Exception:
-        _log.exception("a streamed answer broke off")
+    except Exception as error:
+        ours = None if isinstance(error, BrokenOff) else error
+        _log.log(logging.ERROR if ours else logging.WARNING, "a streamed answer broke off: %s", error, exc_info=ours)
         # Without a length or chunks only a reset can tell the client that the body is not complete.
         if answer.framing == CLOSE:
             link.abort()

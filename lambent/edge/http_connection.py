@@ -44,6 +44,8 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._reader.client = str(peer[0]) if isinstance(peer, tuple) else ""
         shared = self.shared
         over = len(shared.connections) - shared.cap
         shared.connections.add(self)

@@ -25,6 +25,7 @@ class RequestReader:
     def __init__(self, limits: HttpLimits) -> None:
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
+        self.client = ""  # address of the other end
         self.ready: deque[Exchange | Refusal] = deque()
         self._headers: dict[str, str]
         self._body: bytearray | None
@@ -127,7 +128,8 @@ class RequestReader:
         path, query = split_target(self._target)
         body = self._piece if self._body is None else bytes(self._body)
         keep_alive = self._parser.should_keep_alive()
-        self.ready.append(Exchange(Request(self._method, path, query, self._headers, body), keep_alive, self._http11))
+        request = Request(self._method, path, query, self._headers, body, self.client)
+        self.ready.append(Exchange(request, keep_alive, self._http11))
         self.waiting_bytes += len(body)
         self.finished = not keep_alive
         self.continue_due = False

@@ -23,6 +23,10 @@ class WrongLength(Exception):
     """A streamed body was not as long as its handler had declared."""
 
 
+class BrokenOff(Exception):
+    """Whoever makes a streamed body cannot go on, and it is no mistake of ours."""
+
+
 async def send_stream(sink: Sink, body: AsyncIterator[bytes], answer: Answer) -> None:
     """Send `body` piece by piece, no faster than the client takes it; stops when the client has left.
 

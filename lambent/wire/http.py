@@ -13,6 +13,7 @@ class Request(msgspec.Struct):
     query: str  # raw, without the "?"
     headers: dict[str, str]  # names in lower case; the values of a repeated name are joined with ","
     body: bytes
+    client: str = ""  # address of the other end of the connection; "" if it has none
 
 
 class Response(msgspec.Struct):

@@ -9,12 +9,13 @@ import contextlib
 import logging
 import os
 import time
+from functools import partial
 from typing import Any
 
 from lambent import __version__
 from lambent.capacity import EngineCapacity
 from lambent.clock import Clock, RealClock, VirtualClock, iso
-from lambent.control import deployment, download, environments
+from lambent.control import deployment, download, environments, mappings
 from lambent.control.control import Control
 from lambent.control.documents import as_version
 from lambent.edge.clock import ClockDoor
@@ -22,9 +23,13 @@ from lambent.edge.doors import Doors
 from lambent.edge.events import EventsDoor
 from lambent.edge.explain import ExplainDoor, Whereabouts
 from lambent.edge.extras import Extras
+from lambent.edge.frontdoor import Answers as Service
 from lambent.edge.frontdoor import FrontDoor
+from lambent.edge.function_urls import FunctionUrlDoor
+from lambent.edge.gate import Gate
 from lambent.edge.http import HttpLimits, HttpServer, serve
 from lambent.edge.images import ImageDoor
+from lambent.edge.keys import KeysDoor
 from lambent.edge.metrics import MetricsDoor
 from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
@@ -50,9 +55,13 @@ from lambent.sandbox.keeper import Keeper
 from lambent.sandbox.starter import Starter
 from lambent.sandbox.surroundings import Surroundings
 from lambent.scaling import Autoscaling
+from lambent.services.sqs import move_tasks
+from lambent.services.sqs.engine import Sqs
+from lambent.services.sqs.registry import handle as handle_sqs
 from lambent.settings import Settings, names_in
 from lambent.store.answers import Answers
 from lambent.store.moment import Moment
+from lambent.store.sqs import SqsStore
 from lambent.stores import Stores
 from lambent.telling import Telling
 from lambent.wire.parse import Wire
@@ -124,6 +133,7 @@ class App:
             self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock,
             gate=self.control.guard,
         )  # fmt: skip
+        self.sqs = Sqs(SqsStore(self.events.database), self.clock, self.control.secret)
         self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)
 
     def _build_edge(self) -> None:
@@ -138,14 +148,25 @@ class App:
                 ImageDoor(self.control), ClockDoor(self.clock), MetricsDoor(self.metrics, settings, self.clock),
                 EventsDoor(self.delivery, self.events.queue, settings),
                 ExplainDoor(self.records, self.journal, whereabouts),
+                KeysDoor(self.identity.authenticator, settings, self.clock),
             ),
+            admit=Gate(settings, self.identity.authenticator.signer).admit,
         )  # fmt: skip
-        services = {"application-autoscaling": self.autoscaling.answer}
+        services: dict[str, Service] = {
+            "application-autoscaling": self.autoscaling.answer,
+            "sqs": partial(handle_sqs, self.sqs),
+            "sts": self.identity.sts.answer,
+        }
         wire = Wire(settings, self.identity.authenticator.identify)
-        self.frontdoor = FrontDoor(wire, self.control, self.data, self.extras, services)
+        urls = FunctionUrlDoor(
+            self.stores.function_urls, self.data, self.control.permits, self.identity.authenticator.signer, wire=wire,
+            settings=settings, clock=self.clock, metrics=self.metrics,
+        )  # fmt: skip
+        self.frontdoor = FrontDoor(wire, self.control, self.data, self.extras, services, urls=urls.answer)
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB)
         self.server: HttpServer | None = None
-        self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real)
+        self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real, self.identity.vending.answer)
+        self.starter.role_keys = self.identity.functions
         self.starter.surroundings = Surroundings(
             frozenset(names_in(settings.vpc_routed_subnets)),
             self.doors if settings.function_endpoint else None,
@@ -154,12 +175,16 @@ class App:
 
     async def start(self) -> None:
         await self.connect()
+        await self.identity.ready()
         await self.seal_old_environments()
         self.limits.load_reserved()
+        self.sqs.start()
+        move_tasks.resume(self.sqs)
         self.server = await serve(
             self.frontdoor.answer, self.settings.host, self.settings.port, limits=self.http_limits, clock=self.real
         )
         await deployment.resume(self.control)
+        mappings.resume(self.control)
         await self.events.start()
         self.delivery.start()
         self.idempotency.start()
@@ -180,6 +205,7 @@ class App:
     async def stop(self) -> None:
         """Drain: running calls get `drain_s` to finish, then everything ends."""
         self._stopping = True
+        self.sqs.hush()
         await self.autoscaling.scaler.close()
         await self.limits.provisioner.close()
         deadline = time.monotonic() + self.settings.drain_s
@@ -187,6 +213,7 @@ class App:
             await self.server.close(self.settings.drain_s)
         await self.events.drain(max(0.0, deadline - time.monotonic()))
         await self.delivery.close()
+        await self.sqs.close()
         await self.idempotency.close(max(0.0, deadline - time.monotonic()))
         await self.keeper.close(max(0.0, deadline - time.monotonic()))
         await self.data.streams.close()

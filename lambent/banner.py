@@ -6,9 +6,9 @@ from lambent.sandbox.protocol import Hello
 from lambent.settings import Settings
 
 
-def banner(endpoint: str, hello: Hello, settings: Settings, now: float = 0.0) -> str:
+def banner(endpoint: str, hello: Hello, settings: Settings, now: float = 0.0, *, auth: str = "") -> str:
     """Where it listens, what isolation is in force, which runtimes it found; warnings in full. `now` (epoch seconds) is
-    told if the clock is virtual."""
+    told if the clock is virtual, `auth` is what is to be said of signatures."""
     isolation = hello.isolation
     groups = f"control groups {isolation.cgroups}" if isolation.cgroups != "none" else "no control groups"
     kept = ", ".join(isolation.namespaces) or "none"
@@ -18,6 +18,8 @@ def banner(endpoint: str, hello: Hello, settings: Settings, now: float = 0.0) ->
         f"  network    {isolation.network or 'own loopback only'}",
         f"  runtimes   {' '.join(sorted(hello.runtimes)) or 'none found'}",
     ]
+    if auth:
+        lines.append(f"  auth       {auth}")
     if settings.clock == "virtual":
         lines.append(f"  CLOCK      VIRTUAL: time stands still at {iso(now)} until `lambent clock` moves it")
     if hello.swept:

@@ -54,7 +54,8 @@ async def _serve(settings: Settings, process: AgentProcess) -> int:
         return 1
     calm_collector()
     if app.keeper.agency.agent:
-        print(banner(app.endpoint, app.keeper.agency.agent.hello, settings, app.clock.epoch()), flush=True)
+        hello, auth = app.keeper.agency.agent.hello, app.identity.told()
+        print(banner(app.endpoint, hello, settings, app.clock.epoch(), auth=auth), flush=True)
     await asyncio.wait(
         [asyncio.ensure_future(enough.wait()), asyncio.ensure_future(app.failed.wait())],
         return_when=asyncio.FIRST_COMPLETED,

@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "what runs, how it is isolated, and what it found on this machine",
     "runtimes": "which Lambda runtimes this machine can run",
     "images": "which container images functions can be made of; add some",
+    "keys": "access keys that requests are signed with: list, add or remove some",
     "invoke": "run a function once and print its answer",
     "clock": "what time the server lives in; move it, if it is virtual",
     "logs": "print what a function has logged, or follow it",

@@ -5,10 +5,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 import hashlib
 import hmac
+import os
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote
+
+from lambent.errors import SettingError
 
 
 class Credentials(NamedTuple):
@@ -21,12 +24,38 @@ class Credentials(NamedTuple):
 
 
 def credentials_of(environ: Mapping[str, str], region: str | None) -> Credentials | None:
-    """The credentials in the environment; None: requests go unsigned, to the server's own account and region."""
+    """The credentials in the environment, or in the file or the profile that it names; None: requests go unsigned, to
+    the server's own account and region. A ~/.aws/credentials that nobody asked for is left alone.
+    """
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if access_key and secret_key:
-        return Credentials(access_key, secret_key, environ.get("AWS_SESSION_TOKEN", ""), region or "us-east-1")
+    found = _in_environment(environ) or _in_file(environ)
+    if found is not None:
+        return Credentials(*found, region or "us-east-1")
     return Credentials("lambent", "lambent", "", region) if region else None
+
+
+def _in_environment(environ: Mapping[str, str]) -> tuple[str, str, str] | None:
+    access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    return (access_key, secret_key, environ.get("AWS_SESSION_TOKEN", "")) if access_key and secret_key else None
+
+
+def _in_file(environ: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """Raises SettingError for a file or a profile that is asked for and not there."""
+    named, profile = environ.get("AWS_SHARED_CREDENTIALS_FILE"), environ.get("AWS_PROFILE")
+    if not named and not profile:
+        return None
+    import configparser
+
+    path, parser = os.path.expanduser(named or "~/.aws/credentials"), configparser.RawConfigParser()
+    try:
+        with open(path) as file:
+            parser.read_file(file)
+        section = parser[profile or "default"]
+        return section["aws_access_key_id"], section["aws_secret_access_key"], section.get("aws_session_token", "")
+    except OSError as error:
+        raise SettingError(f"cannot read the credentials in {path}: {error.strerror}") from error
+    except (configparser.Error, KeyError) as error:
+        raise SettingError(f"{path} has no credentials of the profile {profile or 'default'!r}") from error
 
 
 def sign(

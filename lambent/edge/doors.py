@@ -12,9 +12,11 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from lambent.clock import Clock, RealClock
+from lambent.control.url_address import is_meant
 from lambent.edge.http_connection import HttpConnection
 from lambent.edge.http_limits import HttpLimits
 from lambent.edge.http_state import Handler, ListenerState
+from lambent.sandbox import role_keys
 from lambent.wire.http import Request, Response
 
 log = logging.getLogger("lambent")
@@ -26,11 +28,15 @@ _PRIVATE = "/_lambent/"
 _FOR_ALL = "/_lambent/code/"  # the signed links of GetFunction
 
 
-def public(handler: Handler) -> Handler:
-    """`handler` without what only an operator is meant to see: status, and logs of any function."""
+def public(handler: Handler, vend: Handler | None = None) -> Handler:
+    """`handler` without what only an operator is meant to see: status, and logs of any function. `vend` gives the
+    credentials of roles to whoever shows a voucher, which nobody but sandboxes gets to do.
+    """
 
     async def answer(request: Request) -> Response:
-        if request.path.startswith(_PRIVATE) and not request.path.startswith(_FOR_ALL):
+        if vend is not None and request.path == role_keys.PATH:
+            return await vend(request)
+        if request.path.startswith(_PRIVATE) and not (request.path.startswith(_FOR_ALL) or is_meant(request)):
             body = b'{"__type":"AccessDeniedException","message":"This is not for functions."}'
             return Response(403, [("content-type", "application/json")], body)
         return await handler(request)
@@ -51,8 +57,11 @@ class Door:
 class Doors:
     """All doors of one server. State changes on the event loop only; `_used` are those with connections."""
 
-    def __init__(self, handler: Handler, limits: HttpLimits | None = None, clock: Clock | None = None) -> None:
-        self._handler = public(handler)
+    def __init__(
+        self, handler: Handler, limits: HttpLimits | None = None, clock: Clock | None = None,
+        vend: Handler | None = None,
+    ) -> None:  # fmt: skip
+        self._handler = public(handler, vend)
         self._limits = replace(limits or HttpLimits(), connections=MOST)
         self._clock = clock or RealClock()
         self._open: set[Door] = set()

@@ -49,7 +49,9 @@ class Extras:
         status: Callable[[], Any],
         exists: Callable[[str, str, str], bool],
         doors: Sequence[OwnDoor] = (),
+        admit: Callable[[Request], Request] = lambda request: request,
     ) -> None:
+        """`admit` gives the request as this caller may make it, or raises AwsError."""
         self.settings = settings
         self.logbook = logbook
         self.code = code
@@ -57,10 +59,12 @@ class Extras:
         self.clock = clock
         self.status = status
         self.exists = exists
+        self.admit = admit
         self.doors = {door.prefix: door for door in doors}
 
     async def answer(self, request: Request) -> Response:
         try:
+            request = self.admit(request)
             door = self.doors.get("/".join(request.path.split("/", 3)[:3]))
             if door is not None:
                 return await door.answer(request)

@@ -54,12 +54,21 @@ class Temporary(msgspec.Struct, frozen=True):
     expires: float  # epoch seconds
 
 
+class Voucher(msgspec.Struct, frozen=True, array_like=True):
+    """What a function's sandboxes show to get credentials: which function's they are, and of what role."""
+
+    account: str
+    role: str  # ARN
+    function: str  # its name
+
+
 class Mint:
     """Makes temporary credentials, and opens their tokens. `master` is the identity key of a data directory."""
 
     def __init__(self, master: bytes) -> None:
-        self._id_key, self._token_key, self._secret_key = (
-            hmac.digest(master, purpose, "sha256") for purpose in (b"access key id", b"session token", b"secret key")
+        purposes = (b"access key id", b"session token", b"secret key", b"voucher")
+        self._id_key, self._token_key, self._secret_key, self._voucher_key = (
+            hmac.digest(master, purpose, "sha256") for purpose in purposes
         )
 
     def mint(self, principal: Principal, expires: float, **more: Any) -> Temporary:
@@ -69,20 +78,21 @@ class Mint:
             account=principal.account, arn=principal.arn, user_id=principal.user_id, access_key=access_key,
             expires=expires, role=principal.role, **more,
         )  # fmt: skip
-        body = _FORMAT + msgspec.msgpack.encode(session)
-        token = base64.b64encode(hmac.digest(self._token_key, body, "sha256") + body).decode()
+        token = _seal(self._token_key, msgspec.msgpack.encode(session))
         return Temporary(access_key, self.secret_of(token), token, expires)
 
     def open(self, token: str) -> Session | None:
         """What a token of ours says, expired or not; None for any other."""
-        try:
-            raw = base64.b64decode(token, validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        if not hmac.compare_digest(mac, hmac.digest(self._token_key, body, "sha256")) or body[:1] != _FORMAT:
-            return None
-        return msgspec.msgpack.decode(body[1:], type=Session)
+        body = _unseal(self._token_key, token)
+        return None if body is None else msgspec.msgpack.decode(body, type=Session)
+
+    def voucher(self, what: Voucher) -> str:
+        return _seal(self._voucher_key, msgspec.msgpack.encode(what))
+
+    def redeem(self, voucher: str) -> Voucher | None:
+        """What a voucher of ours says; None for any other."""
+        body = _unseal(self._voucher_key, voucher)
+        return None if body is None else msgspec.msgpack.decode(body, type=Voucher)
 
     def secret_of(self, token: str) -> str:
         """The secret access key that goes with a token: 40 characters, as AWS's."""
@@ -104,6 +114,22 @@ class Mint:
 
     def _check(self, drawn: bytes) -> bytes:
         return hmac.digest(self._id_key, drawn, "sha256")[:_ID_CHECK]
+
+
+def _seal(key: bytes, text: bytes) -> str:
+    """Readable, but nobody else can make one."""
+    body = _FORMAT + text
+    return base64.b64encode(hmac.digest(key, body, "sha256") + body).decode()
+
+
+def _unseal(key: bytes, sealed: str) -> bytes | None:
+    try:
+        raw = base64.b64decode(sealed, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+    right = hmac.compare_digest(mac, hmac.digest(key, body, "sha256")) and body[:1] == _FORMAT
+    return body[1:] if right else None
 
 
 def role_id(role_arn: str) -> str:

@@ -47,8 +47,8 @@ class Keyring:
     def get(self, access_key: str) -> Key | None:
         return self._keys.get(access_key)
 
-    def list(self) -> "list[Key]":
-        """By account, user and age."""
+    def everyone(self) -> list[Key]:
+        """All keys, by account, user and age."""
         return sorted(self._keys.values(), key=lambda key: (key.principal.account, key.user, key.created_at))
 
     async def add(self, account: str, user: str, now: float, *, access_key: str = "", secret: str = "") -> Key:
@@ -56,17 +56,20 @@ class Keyring:
 
         Raises InvalidParameterValue for what cannot be one, ResourceConflict for an id that is taken.
         """
-        if not access_key and not secret:
-            access_key, secret = "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode(), secrets.token_urlsafe(30)
-        _check(account, user, access_key, secret)
+        key = make(account, user, now, access_key=access_key, secret=secret)
+        await self.keep(key)
+        return key
+
+    async def keep(self, key: Key) -> None:
+        """Know this key from now on. Raises ResourceConflict."""
+        access_key = key.principal.access_key
         row = StoredKey(
-            access_key=access_key, account=account, user_name=user, secret=self._sealed(access_key, secret),
-            created_at=now,
+            access_key=access_key, account=key.principal.account, user_name=key.user,
+            secret=self._sealed(access_key, key.secret), created_at=key.created_at,
         )  # fmt: skip
         if not await self._store.add(row):
             raise ResourceConflict(f"There is an access key {access_key} already.")
-        key = self._keys[access_key] = Key(_principal(row), secret, now, user)
-        return key
+        self._keys[access_key] = key
 
     async def remove(self, access_key: str) -> None:
         """Raises ResourceNotFound."""
@@ -84,7 +87,8 @@ class Keyring:
                 f"the secret of the access key {row.access_key} cannot be opened: it was sealed under another "
                 "identity.key than the one in the data directory; restore that file from a backup"
             ) from None
-        return Key(_principal(row), secret.decode(), row.created_at, row.user_name)
+        principal = _principal(row.account, row.user_name, row.access_key)
+        return Key(principal, secret.decode(), row.created_at, row.user_name)
 
     def _sealed(self, access_key: str, secret: str) -> str:
         return base64.b64encode(self._ready().encrypt(secret.encode(), [access_key.encode()])).decode()
@@ -96,6 +100,15 @@ class Keyring:
 
             self._cipher = AESSIV(self._sealing_key)
         return self._cipher
+
+
+def make(account: str, user: str, now: float, *, access_key: str = "", secret: str = "") -> Key:
+    """A key that nobody keeps yet. Raises InvalidParameterValue for what cannot be one."""
+    if not access_key and not secret:
+        access_key = "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode()
+        secret = secrets.token_urlsafe(30)
+    _check(account, user, access_key, secret)
+    return Key(_principal(account, user, access_key), secret, now, user)
 
 
 def _check(account: str, user: str, access_key: str, secret: str) -> None:
@@ -112,9 +125,9 @@ def _check(account: str, user: str, access_key: str, secret: str) -> None:
         raise InvalidParameterValue(f"A secret has {SHORTEST_SECRET} to 128 printable ASCII characters.")
 
 
-def _principal(row: StoredKey) -> Principal:
+def _principal(account: str, user: str, access_key: str) -> Principal:
     """The root of an account, or a user in it."""
-    arn, identity = f"arn:aws:iam::{row.account}:root", row.account
-    if row.user_name:
-        arn, identity = f"arn:aws:iam::{row.account}:user/{row.user_name}", user_id(row.account, row.user_name)
-    return Principal(account=row.account, arn=arn, user_id=identity, access_key=row.access_key, proven=True)
+    arn, identity = f"arn:aws:iam::{account}:root", account
+    if user:
+        arn, identity = f"arn:aws:iam::{account}:user/{user}", user_id(account, user)
+    return Principal(account=account, arn=arn, user_id=identity, access_key=access_key, proven=True)

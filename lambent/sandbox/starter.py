@@ -13,8 +13,8 @@ from lambent.errors import AgentGone, InitFailed, SandboxError, SnapshotFailed
 from lambent.model import Version
 from lambent.observe import report
 from lambent.observe.logbook import Logbook, LogStream
-from lambent.runtimes.environment import Credentials, environment, extension_environment, image_environment
-from lambent.sandbox import extension_files, image_process, init_phase
+from lambent.runtimes.environment import environment, extension_environment, image_environment
+from lambent.sandbox import extension_files, image_process, init_phase, role_keys
 from lambent.sandbox.adoption import Adoption, Hearing, is_custom
 from lambent.sandbox.agent_client import AgentClient, Given
 from lambent.sandbox.image_process import ImageProcess
@@ -50,6 +50,7 @@ class Starter:
         self.ages = ages or clock
         self.snapshots = Snapshots(self._attempt, clock)
         self.surroundings = Surroundings()
+        self.role_keys: role_keys.RoleKeys = role_keys.Placeholders()
         self._adoption = Adoption(logbook, clock, self._open_door)
 
     async def start(
@@ -169,7 +170,7 @@ class Starter:
     def _spec(
         self, version: Version, log_stream: str, given: Given, extensions: tuple[str, ...], image: ImageProcess | None
     ) -> InitSpec:
-        keys = Credentials(version.account, secrets.token_urlsafe(30), secrets.token_urlsafe(60))
+        keys = self.role_keys.of(version)
         version = msgspec.structs.replace(version, environment=given.assigned.environment)
         kind = report.initialization(version)
         if image is None:
@@ -179,6 +180,9 @@ class Starter:
         environ["AWS_LAMBDA_RUNTIME_API"] = given.assigned.runtime_api
         own_network = given.assigned.task_root == "/var/task"
         environ |= self.surroundings.variables(environ, given.fds.get("endpoint"), own_network=own_network)
+        inside = self.surroundings.inside(given.fds.get("endpoint"))
+        if version.snap_start and inside:
+            environ = role_keys.fetched(environ, inside, self.role_keys.voucher(version))
         if given.assigned.task_root != "/var/task":
             environ["LAMBDA_TASK_ROOT"] = given.assigned.task_root
         return InitSpec(

@@ -38,10 +38,17 @@ class Surroundings:
         """What leads the AWS clients of a function here, unless its environment leads them elsewhere."""
         if self.door is None or any(name.startswith(_ENDPOINT) for name in environment):
             return {}
-        if endpoint_fd is not None:
-            with socket.socket(fileno=os.dup(endpoint_fd)) as listener:
-                return {_ENDPOINT: f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        inside = self.inside(endpoint_fd)
+        if inside:
+            return {_ENDPOINT: inside}
         return {} if own_network else {_ENDPOINT: self.address()}
+
+    def inside(self, endpoint_fd: int | None) -> str:
+        """The URL at which the endpoint listens on the sandbox's own loopback; "": nowhere."""
+        if self.door is None or endpoint_fd is None:
+            return ""
+        with socket.socket(fileno=os.dup(endpoint_fd)) as listener:
+            return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     def open(self, endpoint_fd: int | None) -> Callable[[], None] | None:
         """Have the endpoint answered; the result closes it. Takes the descriptor over."""

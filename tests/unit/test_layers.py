@@ -43,7 +43,7 @@ HEIGHT = {
     "stores": 2,
     "names": 6,
     "limits": 6,
-    "identity": 6,
+    "identity": 7,
     "scaling": 6,
     "telling": 6,
     "capacity": 7,

@@ -57,10 +57,12 @@ class Client:
         self._serializer = create_serializer("rest-json", include_validation=False)
         self._parser = create_parser("rest-json")
 
-    async def __call__(self, operation: str, *, region: str = REGION, **parameters: Any) -> dict[str, Any]:
-        """The result, with ResponseMetadata.HTTPStatusCode. Raises RefusedError."""
+    async def __call__(
+        self, operation: str, *, region: str = REGION, account: str = ACCOUNT, **parameters: Any
+    ) -> dict[str, Any]:
+        """The result, with ResponseMetadata.HTTPStatusCode, as the root of `account`. Raises RefusedError."""
         model = MODEL.operation_model(operation)
-        request = self._request(self._serializer.serialize_to_request(parameters, model), region)
+        request = self._request(self._serializer.serialize_to_request(parameters, model), region, account)
         response = await self._answer(request)
         raw = {"status_code": response.status, "headers": HeadersDict(response.headers), "body": response.body}
         parsed: dict[str, Any] = self._parser.parse(raw, model.output_shape)
@@ -89,12 +91,12 @@ class Client:
             return self.wire.render_error(call or request, error, "11111111-2222-3333-4444-555555555555")
 
     @staticmethod
-    def _request(serialized: dict[str, Any], region: str) -> Request:
+    def _request(serialized: dict[str, Any], region: str, account: str) -> Request:
         path, _, query = serialized["url_path"].partition("?")
         pairs = serialized["query_string"]
         if pairs:
             query = "&".join(filter(None, [query, urlencode(pairs, doseq=True)]))
-        scope = f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260112/{region}/lambda/aws4_request"
+        scope = f"AWS4-HMAC-SHA256 Credential={account}/20260112/{region}/lambda/aws4_request"
         headers = {name.lower(): value for name, value in serialized["headers"].items()}
         headers |= {"host": "localhost:4566", "authorization": f"{scope}, SignedHeaders=host, Signature=0"}
         body = serialized["body"]

@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from control_client import ACCOUNT, REGION, START, RefusedError, function_arn
+from control_client import ACCOUNT, REGION, START, RefusedError, creation, function_arn
 
 from lambent.model import InvokeConfig
 
@@ -227,7 +227,8 @@ async def test_a_layer_is_not_taken_for_a_function_of_that_name(client, hello):
 
 async def test_another_accounts_function_is_refused_though_it_is_there(client, hello):
     theirs = function_arn("theirs").replace(ACCOUNT, "222222222222")
-    await client.create(theirs)
+    await client("CreateFunction", account="222222222222", **creation(theirs))
+    await client.control.settled()
     refused = await refusal(put(client, DestinationConfig={"OnFailure": {"Destination": theirs}}))
     assert refused == (400, "InvalidParameterValueException", f"The destination ARN {theirs} is invalid.")
     namesake = function_arn().replace(ACCOUNT, "222222222222")  # it is not the function itself, but not there either

@@ -217,7 +217,7 @@ def naming():
             yield operation, named[0]
 
 
-@pytest.mark.parametrize(("operation", "name"), naming())
+@pytest.mark.parametrize(("operation", "name"), list(naming()))
 def test_every_operation_on_what_is_another_accounts_is_refused(control, operation, name):
     """No handler has to think of it."""
     with pytest.raises(AwsError) as caught:

@@ -34,6 +34,8 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     requested: float
     reason: str | None = None
     timeout_paused: bool = True  # the execution timeout waits too
+    since: float = 0.0  # that it rests; 0: its invocation goes on to the next checkpoint
+    deadline: float = 0.0  # the execution's, when it came to rest
 
 
 class Checkpointed(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +75,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent: int = 0  # number of the execution that invoked it; 0: none
     parent_operation: str = ""
     deadline: float  # when it times out
+    paused_s: float = 0.0  # for so long its timeout has waited
     pause: Pause | None = None
     result: str | None = None  # JSON text
     error: ErrorObject | None = None
@@ -84,10 +87,13 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: int = 0  # checkpoints taken
     sequence: int = 0  # changes of operations
     seen: int = 0  # of these, how many the function has been told of
-    updated: tuple[str, ...] = ()  # operations that others than the function have changed since the last invocation
+    interrupted: bool = False  # its invocation was told to stop, by a pause
+    begun: int = 0  # how many there were when its last invocation began
+    updated: tuple[str, ...] = ()  # operations that others have changed since its last invocation began
     operations: int = 0  # including the EXECUTION itself
     events: int = 0  # of its history
     bytes: int = 0  # that its checkpoints have written
+    owes: bool = False  # it is over, and the execution that invoked it has not been told
     last: Checkpointed | None = None
     pause_tokens: tuple[tuple[str, float], ...] = ()  # ClientTokens of requests to pause or resume, and when
 
@@ -183,10 +189,10 @@ class State(msgspec.Struct, frozen=True):
 
     @property
     def due(self) -> float | None:
-        """When something happens to it without anybody's doing; None if it is over."""
+        """When something happens to it without anybody's doing; None if nothing does any more."""
         execution = self.execution
         if execution.over:
-            return None
+            return execution.ended if execution.owes else None
         dues = [each.due for each in self.operations.values()]
         if execution.wanted and not execution.invocation and execution.pause is None:
             dues.append(execution.not_before)

@@ -185,6 +185,7 @@ class App:
         )
         await deployment.resume(self.control)
         mappings.resume(self.control)
+        mappings.resume(self.control)
         await self.events.start()
         self.delivery.start()
         self.idempotency.start()

@@ -8,6 +8,7 @@ from lambent.store.capacity_providers import CapacityProviders
 from lambent.store.code import CodeStore
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
+from lambent.store.event_source_mappings import EventSourceMappings
 from lambent.store.function_urls import FunctionUrls
 from lambent.store.functions import Functions
 from lambent.store.image_names import ImageNames
@@ -33,6 +34,7 @@ class Stores:
         self.image_names = ImageNames(self.database)
         self.concurrency = Concurrency(self.database)
         self.invoke_configs = InvokeConfigs(self.database)
+        self.mappings = EventSourceMappings(self.database)
         self.policies = Policies(self.database)
         self.capacity_providers = CapacityProviders(self.database)
         self.code, self.images = CodeStore(directory / "code"), ImageStore(directory / "images")

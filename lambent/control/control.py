@@ -6,13 +6,15 @@ import platform
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager
 from typing import Any
 from weakref import WeakValueDictionary
 
-from lambent.clock import Clock
+from lambent.clock import Clock, Timer
 from lambent.clock import sleep as clock_sleep
 from lambent.control.blobs import CodeKeeper
 from lambent.control.capacity import Capacity
+from lambent.control.event_sources import NoSources, Sources
 from lambent.control.guard import Guard
 from lambent.control.permits import Permits
 from lambent.runtimes.table import TABLE, RuntimeTable
@@ -26,7 +28,8 @@ class Control:
     """The control plane's collaborators, and the deployments that go on in the background.
 
     Mutable: `_tasks` holds each background task from its start to its end, because asyncio itself keeps only weak
-    references; `_turns` holds the lock of each function that somebody has a turn at, and forgets it afterwards.
+    references; `_timers` what is to be done later; `_turns` the lock of each function that somebody has a turn at, and
+    forgets it afterwards.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class Control:
             read=capacity.reads,
             working=clock.working,
         )  # fmt: skip
+        self.sources: Sources = NoSources()  # app gives another one
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[Timer] = set()
         self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -84,6 +89,24 @@ class Control:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def later(self, delay_s: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do `work` when that much of the product's time has passed, unless this is closed before."""
+
+        def begin() -> None:
+            self._timers.discard(timer)
+            working = self.clock.working()
+            working.__enter__()
+            self.spawn(finish(working))
+
+        async def finish(working: AbstractContextManager[None]) -> None:
+            try:
+                await work()
+            finally:
+                working.__exit__(None, None, None)
+
+        timer = self.clock.call_later(max(0.0, delay_s), begin)
+        self._timers.add(timer)
+
     async def settled(self) -> None:
         """Return when nothing goes on in the background any more."""
         while self._tasks:
@@ -91,6 +114,8 @@ class Control:
 
     async def close(self) -> None:
         """Stop what goes on in the background; `deployment.resume` takes it up at the next start."""
+        for timer in self._timers:
+            timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         await self.settled()

@@ -49,6 +49,13 @@ from lambent.control.layers import (
     list_layers,
     publish_layer_version,
 )
+from lambent.control.mappings import (
+    create_event_source_mapping,
+    delete_event_source_mapping,
+    get_event_source_mapping,
+    list_event_source_mappings,
+    update_event_source_mapping,
+)
 from lambent.control.permissions import add_permission, get_policy, remove_permission
 from lambent.control.provisioned import (
     delete_provisioned_concurrency_config,
@@ -72,10 +79,12 @@ operations: dict[str, Handler] = {
     "AddPermission": add_permission,
     "CreateAlias": create_alias,
     "CreateCapacityProvider": create_capacity_provider,
+    "CreateEventSourceMapping": create_event_source_mapping,
     "CreateFunction": create_function,
     "CreateFunctionUrlConfig": create_function_url_config,
     "DeleteAlias": delete_alias,
     "DeleteCapacityProvider": delete_capacity_provider,
+    "DeleteEventSourceMapping": delete_event_source_mapping,
     "DeleteFunction": delete_function,
     "DeleteFunctionConcurrency": delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": delete_function_event_invoke_config,
@@ -86,6 +95,7 @@ operations: dict[str, Handler] = {
     "GetAccountSettings": get_account_settings,
     "GetAlias": get_alias,
     "GetCapacityProvider": get_capacity_provider,
+    "GetEventSourceMapping": get_event_source_mapping,
     "GetFunction": get_function,
     "GetFunctionConcurrency": get_function_concurrency,
     "GetFunctionConfiguration": get_function_configuration,
@@ -101,6 +111,7 @@ operations: dict[str, Handler] = {
     "GetResourcePolicy": get_resource_policy,
     "ListAliases": list_aliases,
     "ListCapacityProviders": list_capacity_providers,
+    "ListEventSourceMappings": list_event_source_mappings,
     "ListFunctionEventInvokeConfigs": list_function_event_invoke_configs,
     "ListFunctionUrlConfigs": list_function_url_configs,
     "ListFunctionVersionsByCapacityProvider": list_function_versions_by_capacity_provider,
@@ -124,6 +135,7 @@ operations: dict[str, Handler] = {
     "UntagResource": untag_resource,
     "UpdateAlias": update_alias,
     "UpdateCapacityProvider": update_capacity_provider,
+    "UpdateEventSourceMapping": update_event_source_mapping,
     "UpdateFunctionCode": update_function_code,
     "UpdateFunctionConfiguration": update_function_configuration,
     "UpdateFunctionEventInvokeConfig": update_function_event_invoke_config,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from lambent.arns import FunctionRef, parse_function
-from lambent.control import capacity_providers, lookup, rules
+from lambent.control import capacity_providers, lookup, mapping_tags, rules
 from lambent.control.control import Control, new_revision
 from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
 from lambent.model import Document
@@ -23,7 +23,10 @@ class Kind(NamedTuple):
 
 
 # By the word in their ARNs.
-_KINDS = {"capacity-provider": Kind(capacity_providers.tags, capacity_providers.change_tags)}
+_KINDS = {
+    "capacity-provider": Kind(capacity_providers.tags, capacity_providers.change_tags),
+    "event-source-mapping": Kind(mapping_tags.tags, mapping_tags.change_tags),
+}
 
 
 async def tag_resource(control: Control, call: Call) -> Document:

@@ -1,0 +1,174 @@
+"""CreateEventSourceMapping, Get, List, Update and Delete. Source: lambda-semantics.md §5.5 and §30; the recordings.
+
+Creating -> Enabled; Enabled <-> Disabled by way of Disabling and Enabling; Updating back to where it was; Deleting.
+Passing states last `PASSING_S` of product time, and what is in one can be neither changed nor deleted.
+"""
+
+import uuid
+
+from msgspec.structs import replace
+
+from lambent.arns import FunctionRef
+from lambent.control import (
+    lookup,
+    mapping_documents,
+    mapping_kinds,
+    mapping_lookup,
+    mapping_rules,
+    mapping_twins,
+    rules,
+)
+from lambent.control.control import Control
+from lambent.errors import InvalidParameterValue, ResourceNotFound
+from lambent.model import Document
+from lambent.store import event_source_mappings as states
+from lambent.store.event_source_mappings import StoredMapping
+from lambent.store.functions import StoredVersion
+from lambent.wire import markers
+from lambent.wire.parse import Call
+
+PASSING_S = 1.0  # on AWS seconds to minutes
+PAGE = 100  # most mappings in an answer, whatever MaxItems says
+
+
+async def create_event_source_mapping(control: Control, call: Call) -> Document:
+    asked = call.parameters
+    kind = mapping_kinds.kind_of(asked)
+    if kind is None:
+        raise InvalidParameterValue("Unrecognized event source.")
+    mapping_rules.check_members(kind, asked)
+    _check_key(asked.get("KMSKeyArn"))
+    rules.check_tags(asked.get("Tags") or {})
+    ref, function = _function(control, call)
+    arn = asked.get("EventSourceArn") or ""
+    if arn:
+        mapping_rules.check_place(kind, arn, call.account, call.region)
+    mapping_rules.check_source(control, kind, arn, function)
+    mapping_rules.check_reserved(control, asked, function)
+    now, enabled, own = control.clock.epoch(), asked.get("Enabled") is not False, str(uuid.uuid4())
+    mapping = StoredMapping(
+        account=call.account, region=call.region, uuid=own, name=ref.name, qualifier=ref.qualifier or "",
+        kind=kind.name, source=arn, settings=mapping_documents.created(kind, own, asked), enabled=enabled,
+        state=states.CREATING if enabled else states.DISABLED, due=now + PASSING_S if enabled else 0.0,
+        last_modified=now, tags=dict(asked.get("Tags") or {}),
+    )  # fmt: skip
+    settings = await mapping_documents.sealed(control, mapping.arn, mapping.settings)
+    await control.stores.mappings.create(replace(mapping, settings=settings), mapping_twins.refuse)
+    _follow(control, mapping)
+    return mapping_documents.shown(control, mapping, mapping.state)
+
+
+async def get_event_source_mapping(control: Control, call: Call) -> Document:
+    mapping, state = mapping_lookup.existing(control, mapping_lookup.key(call))
+    return (await mapping_documents.opened(control, [mapping_documents.shown(control, mapping, state)]))[0]
+
+
+async def list_event_source_mappings(control: Control, call: Call) -> Document:
+    """By UUID. A FunctionName means mappings of exactly that name and qualifier, whether the function is there or not:
+    mappings outlive it, and somebody has to find them."""
+    asked = call.parameters
+    ref = lookup.named(call) if asked.get("FunctionName") else None
+    source, function = asked.get("EventSourceArn") or "", (ref.name, ref.qualifier or "") if ref else ("", "")
+    scope = f"lambda:ListEventSourceMappings:{call.account}:{call.region}:{source}:{':'.join(function)}"
+    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    limit, now = min(asked.get("MaxItems") or PAGE, PAGE), control.clock.epoch()
+    page = control.stores.mappings.page(
+        call.account, call.region, source=source, function=function, after=after, limit=limit + 1
+    )
+    found = [(mapping, mapping.state_at(now)) for mapping in page[:limit]]
+    documents = [mapping_documents.shown(control, mapping, state) for mapping, state in found if state]
+    more = {"NextMarker": markers.seal(scope, [page[limit - 1].uuid])} if len(page) > limit else {}
+    return {"EventSourceMappings": await mapping_documents.opened(control, documents)} | more
+
+
+async def update_event_source_mapping(control: Control, call: Call) -> Document:
+    asked, key = call.parameters, mapping_lookup.key(call)
+    read, _ = mapping_lookup.existing(control, key)
+    before = await _in_the_clear(control, read)
+    kind = mapping_kinds.named(before.kind)
+    settings = mapping_documents.updated(kind, before.settings, asked)
+    ref, function = _function(control, call) if asked.get("FunctionName") else (None, None)
+    mapping_rules.check_members(kind, settings | {"EventSourceArn": before.source or None})
+    _check_key(asked.get("KMSKeyArn"))
+    if function is not None:
+        mapping_rules.check_source(control, kind, before.source, function)
+        mapping_rules.check_reserved(control, settings, function)
+    stored = await mapping_documents.sealed(control, before.arn, settings)
+    name, qualifier = (ref.name, ref.qualifier or "") if ref else (before.name, before.qualifier)
+
+    def change(found: StoredMapping | None) -> StoredMapping:
+        now = control.clock.epoch()
+        current = mapping_lookup.settled(found, now)
+        mapping_lookup.refuse_in_use(current, "update", moved=current.settings != read.settings)
+        wanted = asked.get("Enabled")
+        enabled = current.enabled if wanted is None else wanted
+        changed = replace(current, name=name, qualifier=qualifier, settings=stored, enabled=enabled)
+        return replace(changed, state=_way(current.enabled, enabled), due=now + PASSING_S, last_modified=now)
+
+    mapping = await control.stores.mappings.change(key, change, mapping_twins.refuse)
+    _follow(control, mapping)
+    return mapping_documents.shown(control, replace(mapping, settings=settings), mapping.state)
+
+
+async def delete_event_source_mapping(control: Control, call: Call) -> Document:
+    def change(found: StoredMapping | None) -> StoredMapping:
+        now = control.clock.epoch()
+        current = mapping_lookup.settled(found, now)
+        mapping_lookup.refuse_in_use(current, "delete")
+        return replace(current, state=states.DELETING, due=now + PASSING_S, last_modified=now)
+
+    mapping = await control.stores.mappings.change(mapping_lookup.key(call), change)
+    _follow(control, mapping)
+    return (await mapping_documents.opened(control, [mapping_documents.shown(control, mapping, mapping.state)]))[0]
+
+
+def resume(control: Control) -> None:
+    """At start: see to the passing states in which a stop has left mappings."""
+    for mapping in control.stores.mappings.all():
+        if mapping.due:
+            _follow(control, mapping)
+
+
+def _function(control: Control, call: Call) -> tuple[FunctionRef, StoredVersion]:
+    """What FunctionName names. Raises InvalidParameterValue if that is not there, or another account's."""
+    ref = lookup.named(call)
+    try:
+        if ref.account == call.account:
+            return ref, lookup.version(control, ref)
+    except ResourceNotFound:
+        pass
+    raise InvalidParameterValue("Function does not exist")
+
+
+def _way(before: bool, after: bool) -> str:
+    if before == after:
+        return states.UPDATING
+    return states.ENABLING if after else states.DISABLING
+
+
+def _check_key(arn: str | None) -> None:
+    if arn and arn.split(":")[2] != "kms":  # ours
+        raise InvalidParameterValue(f"{arn} is not the ARN of a KMS key.")
+
+
+async def _in_the_clear(control: Control, mapping: StoredMapping) -> StoredMapping:
+    """With filters that an update may change; what cannot be decrypted stays sealed."""
+    document = dict(mapping.settings) | {"EventSourceMappingArn": mapping.arn}
+    opened = (await mapping_documents.opened(control, [document]))[0]
+    if "FilterCriteriaError" in opened:
+        return mapping
+    return replace(mapping, settings={name: opened[name] for name in opened if name != "EventSourceMappingArn"})
+
+
+def _follow(control: Control, mapping: StoredMapping) -> None:
+    """Tell whoever polls, now and when the passing state is over."""
+    control.sources.changed(mapping)
+    if not mapping.due:
+        return
+    key = (mapping.account, mapping.region, mapping.uuid)
+
+    async def settle() -> None:
+        settled = await control.stores.mappings.settle(key, control.clock.epoch())
+        control.sources.changed(settled or mapping)
+
+    control.later(mapping.due - control.clock.epoch(), settle)

@@ -6,8 +6,7 @@ Sources: the service model with its documentation; AWS's own local runner (aws-d
 
 from typing import Any
 
-import msgspec
-
+from lambent.durable.drafts import error_document
 from lambent.durable.nouns import (
     DELETING,
     FAILED,
@@ -21,9 +20,7 @@ from lambent.durable.nouns import (
 )
 from lambent.model import Document
 
-LONGEST_S = 366 * 86_400  # an execution whose timeout is paused ends after that
-
-_PAYLOADS = frozenset({"Input", "Result", "Error", "Reason"})  # members of details that carry data
+_DATA = frozenset({"Input", "Result", "Error", "Reason"})  # members of an event's details that carry data
 
 
 def execution(found: Execution, input_payload: str | None, *, include: bool) -> Document:
@@ -38,8 +35,8 @@ def execution(found: Execution, input_payload: str | None, *, include: bool) -> 
     if found.pause is not None and found.status in {PAUSING, PAUSED}:
         document["PauseDetails"] = _pause(found, include=include)
     if not found.over:
-        document["ExpectedExecutionTimeoutTimestamp"] = expected_timeout(found)
-    return document | (_data(found, input_payload) if include else {})
+        document["ExpectedExecutionTimeoutTimestamp"] = found.deadline
+    return document | (_payloads(found, input_payload) if include else {})
 
 
 def summary(found: Execution) -> Document:
@@ -67,36 +64,25 @@ def config(found: Execution) -> Document:
     return shown | ({"KMSKeyArn": found.kms_key} if found.kms_key else {})
 
 
-def expected_timeout(found: Execution) -> float:
-    """When it will time out, as far as is known now."""
-    waits = found.status == PAUSED and found.pause is not None and found.pause.timeout_paused
-    return found.started + LONGEST_S if waits else found.deadline
-
-
 def event(found: HistoryEvent, *, include: bool) -> Document:
     """An entry of GetDurableExecutionHistory; without `include`, its payloads are only said to be left out."""
     document: Document = {
         "EventType": found.type,
         "EventId": found.number,
         "EventTimestamp": found.at,
-        f"{found.type}Details": found.details if include else _without_data(found.details),
     }
+    for member, details in found.details.items():
+        document[member] = {name: _data(name, value, include=include) for name, value in details.items()}
     named = {"Id": found.id, "ParentId": found.parent, "Name": found.name, "SubType": found.sub_type}
     return document | {name: value for name, value in named.items() if value is not None}
 
 
-def error(found: Any) -> Document:
-    """An ErrorObject as the API has it, without what it has not."""
-    shown: Document = msgspec.to_builtins(found)
-    return shown
-
-
-def _data(found: Execution, input_payload: str | None) -> Document:
+def _payloads(found: Execution, input_payload: str | None) -> Document:
     document: Document = {} if input_payload is None else {"InputPayload": input_payload}
     if found.status == SUCCEEDED and found.result is not None:
         document["Result"] = found.result
     if found.status in {FAILED, TIMED_OUT, STOPPED} and found.error is not None:
-        document["Error"] = error(found.error)
+        document["Error"] = error_document(found.error)
     return document
 
 
@@ -109,5 +95,8 @@ def _pause(found: Execution, *, include: bool) -> Document:
     return details | ({"Reason": found.pause.reason} if include and found.pause.reason is not None else {})
 
 
-def _without_data(details: Document) -> Document:
-    return {name: {"Truncated": True} if name in _PAYLOADS else value for name, value in details.items()}
+def _data(name: str, value: Any, *, include: bool) -> Any:
+    """A member of an event's details; of what carries data, only that they were left out."""
+    if name not in _DATA:
+        return value
+    return {"Truncated": False} | value if include else {"Truncated": True}

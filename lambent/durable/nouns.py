@@ -75,7 +75,6 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent: int = 0  # number of the execution that invoked it; 0: none
     parent_operation: str = ""
     deadline: float  # when it times out
-    paused_s: float = 0.0  # for so long its timeout has waited
     pause: Pause | None = None
     result: str | None = None  # JSON text
     error: ErrorObject | None = None

@@ -18,10 +18,10 @@ from lambent.events.gate import Gate
 from lambent.events.ledger import Ledger
 from lambent.events.lines import LOW, Line, Lines
 from lambent.events.supply import Supply
-from lambent.events.work import Work
 from lambent.model import Event
 from lambent.sandbox.watch import Watch
 from lambent.store.queue import Again, FunctionKey, Over, Queue
+from lambent.work import Work
 
 log = logging.getLogger("lambent")
 

@@ -14,9 +14,9 @@ from lambent.clock import Clock, Timer
 from lambent.errors import LambentError, Undeliverable
 from lambent.events.letters import DEAD_LETTER
 from lambent.events.targets import Targets
-from lambent.events.work import Work
 from lambent.model import Letter
 from lambent.store.letters import Letters
+from lambent.work import Work
 
 log = logging.getLogger("lambent")
 

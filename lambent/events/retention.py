@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from lambent.clock import Clock, Timer
 from lambent.errors import LambentError
-from lambent.events.work import Work
 from lambent.store.kept import AT_ONCE
 from lambent.store.shelves import Item, Shelf
+from lambent.work import Work
 
 log = logging.getLogger("lambent")
 

@@ -9,28 +9,27 @@ from typing import Any
 import msgspec
 
 from lambent.arns import LayerRef
-from lambent.control import guard, lookup, permits
+from lambent.control import guard, lookup, permits, policy_documents
 from lambent.control.control import Control
-from lambent.errors import AwsError, NotImplementedYet, PreconditionFailed, ResourceNotFound
+from lambent.errors import AwsError, InvalidParameterValue, PreconditionFailed, ResourceNotFound
 from lambent.model import Document
 from lambent.store.layers import LayerGrant, StoredLayer
 from lambent.wire.parse import Call
 
 GET = "lambda:GetLayerVersion"
-POLICY_BYTES = 20_480
 
 
 async def add_layer_version_permission(control: Control, call: Call) -> Document:
     asked = call.parameters
     layer = _own(control, call)
     _check_revision(control, layer, asked.get("RevisionId"))
-    if asked.get("OrganizationId"):
-        raise NotImplementedYet(
-            "Lambent knows no organizations yet, so it cannot obey OrganizationId. Name accounts as Principal instead."
-        )
-    grant = LayerGrant(statement_id=asked["StatementId"], principal=asked["Principal"])
-    if len(_policy(layer, [*control.layers.grants(layer), grant])) > POLICY_BYTES:
-        raise AwsError("The final policy size is bigger than the limit.", code="PolicyLengthExceededException")
+    organization = asked.get("OrganizationId") or ""
+    if organization and asked["Principal"] != "*":
+        raise InvalidParameterValue("OrganizationId is only supported with the principal *.")
+    grant = LayerGrant(statement_id=asked["StatementId"], principal=asked["Principal"], organization=organization)
+    size = len(_policy(layer, [*control.layers.grants(layer), grant]))
+    if size > policy_documents.LIMIT:
+        raise policy_documents.too_long(size)
     await control.layers.grant(layer, grant)
     return {"Statement": _text(_statement(layer, grant)), "RevisionId": _revision(control, layer)}
 
@@ -57,7 +56,10 @@ def may_get(control: Control, account: str, ref: LayerRef, layer: StoredLayer | 
     if ref.account == account:
         return True
     wanted = {account, f"arn:aws:iam::{account}:root", "*"}
-    return layer is not None and any(grant.principal in wanted for grant in control.layers.grants(layer))
+    ours = ("", control.settings.organization)  # that of all accounts here, if they belong to one
+    return layer is not None and any(
+        grant.principal in wanted and grant.organization in ours for grant in control.layers.grants(layer)
+    )
 
 
 def denied(call: Call, action: str, arn: str) -> AwsError:
@@ -77,13 +79,14 @@ def _own(control: Control, call: Call) -> StoredLayer:
 
 def _statement(layer: StoredLayer, grant: LayerGrant) -> dict[str, Any]:
     account = grant.principal.isdigit()
+    condition = {"StringEquals": {"aws:PrincipalOrgID": grant.organization}}
     return {
         "Sid": grant.statement_id,
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{grant.principal}:root"} if account else grant.principal,
         "Action": GET,
         "Resource": layer.version_arn,
-    }
+    } | ({"Condition": condition} if grant.organization else {})
 
 
 def _policy(layer: StoredLayer, grants: list[LayerGrant]) -> str:

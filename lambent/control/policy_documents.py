@@ -86,12 +86,13 @@ def written(policy: Document) -> str:
     """As AWS shows it, without blanks. Raises PolicyLengthExceededException."""
     text = msgspec.json.encode(policy)
     if len(text) > LIMIT:
-        raise AwsError(
-            f"The final policy size ({len(text)}) is bigger than the limit ({LIMIT}).",
-            code="PolicyLengthExceededException",
-            status=400,
-        )
+        raise too_long(len(text))
     return text.decode()
+
+
+def too_long(size: int) -> AwsError:
+    message = f"The final policy size ({size}) is bigger than the limit ({LIMIT})."
+    return AwsError(message, code="PolicyLengthExceededException", status=400)
 
 
 def checked(text: str, resource: str) -> str:

@@ -38,6 +38,7 @@ class LayerGrant(msgspec.Struct, frozen=True, kw_only=True):
 
     statement_id: str
     principal: str  # an account, its root's ARN, or *
+    organization: str = ""  # with *: only the accounts of that organization
 
 
 class Layers:

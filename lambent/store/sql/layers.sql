@@ -51,8 +51,8 @@ WHERE account = :account AND region = :region AND name = :name AND number = :num
 ORDER BY statement_id;
 
 -- name: layer_grant_add -- let somebody use a version; changes no row if the id is taken
-INSERT INTO layer_grants (account, region, name, number, statement_id, principal)
-VALUES (:account, :region, :name, :number, :statement_id, :principal)
+INSERT INTO layer_grants (account, region, name, number, statement_id, principal, organization)
+VALUES (:account, :region, :name, :number, :statement_id, :principal, :organization)
 ON CONFLICT (account, region, name, number, statement_id) DO NOTHING;
 
 -- name: layer_grant_remove -- no longer let somebody use a version

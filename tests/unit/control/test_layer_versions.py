@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 from control_client import ACCOUNT, REGION, RefusedError, make_zip
+from msgspec import structs
 
 from lambent.arns import LayerRef
 from lambent.control import download
@@ -144,7 +145,7 @@ async def test_a_marker_of_somebody_else_is_refused(client, marker):
     [
         ({"ZipFile": b"no zip"}, 400, "Could not unzip uploaded file. Please check your file"),
         ({}, 400, "Please provide a source for layer content."),
-        ({"S3Bucket": "bucket", "S3Key": "key"}, 501, "layers from S3"),
+        ({"S3Bucket": "bucket", "S3Key": "key"}, 400, "S3 Error Code: NoSuchBucket"),
         ({"S3Bucket": "bucket", "S3Key": "key", "ZipFile": b"x"}, 400, "Please do not provide other"),
         ({"ZipFile": b"x" * 52_428_801}, 413, "Zipped size must be smaller than 52428800 bytes"),
     ],
@@ -248,11 +249,18 @@ async def test_statements_are_unique_and_those_that_are_not_there_are_not_found(
     assert error.message == f"Layer version {layer_arn(version=2)} does not exist."
 
 
-async def test_an_organization_is_refused_since_it_could_not_be_obeyed(client):
+async def test_a_grant_to_an_organization_is_for_those_who_belong_to_it(client, control):
     await publish(client)
-    with pytest.raises(RefusedError, match="no organizations yet") as caught:
-        await grant(client, "*", OrganizationId="o-1234567890")
-    assert caught.value.status == 501
+    shown = await grant(client, "*", OrganizationId="o-1234567890")
+    assert '"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1234567890"}}' in shown["Statement"]
+    layer = control.layers.get(ACCOUNT, REGION, "tools", 1)
+    ref = LayerRef(ACCOUNT, REGION, "tools", 1)
+    assert not may_get(control, OTHER, ref, layer)
+    for organization in ("o-0987654321", "o-1234567890"):
+        control.settings = structs.replace(control.settings, organization=organization)
+        assert may_get(control, OTHER, ref, layer) == (organization == "o-1234567890")
+    with pytest.raises(RefusedError, match="OrganizationId is only supported with the principal"):
+        await grant(client, OTHER, "s2", OrganizationId="o-1234567890")
 
 
 async def test_a_new_version_of_a_deleted_one_s_layer_has_no_grants(client, control):

@@ -16,3 +16,5 @@ CREATE TABLE function_policies (
     FOREIGN KEY (account, region, name, alias)
         REFERENCES function_aliases (account, region, name, alias) ON DELETE CASCADE
 );
+
+ALTER TABLE layer_grants ADD COLUMN organization TEXT NOT NULL DEFAULT ''; -- with principal *: whose accounts are meant

@@ -24,6 +24,7 @@ LambentError
 │   ├── InitFailed                  an environment ahead of calls (provisioned concurrency) could not be initialised
 │   └── NotNow                      what cannot be had at this moment, and may be at the next
 ├── ImageRefused                    a container image that cannot be taken in
+├── ObjectRefused                   an S3 object that is not there, or may not be read
 ├── PatternInvalid                  an event pattern that AWS would refuse
 ├── Undeliverable                   a letter that its target will never take
 └── StoreError                      the data on disk cannot be used
@@ -201,6 +202,14 @@ class StoreError(LambentError):
 
 class ImageRefused(LambentError):
     """This container image cannot be used."""
+
+
+class ObjectRefused(LambentError):
+    """The object cannot be read; `code` is S3's."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Undeliverable(LambentError):

@@ -7,17 +7,16 @@ from lambent.wire.parse import Call
 
 
 async def get_account_settings(control: Control, call: Call) -> Document:
-    functions, code_bytes = control.functions.totals(call.account, call.region)
-    code_bytes += control.layers.code_bytes(call.account, call.region)
+    functions, _ = control.functions.totals(call.account, call.region)
     claimed = control.concurrency.claims(call.account, call.region)
     settings = control.settings
     return {
         "AccountLimit": {
-            "TotalCodeSize": settings.code_storage_mb * 1024 * 1024,
+            "TotalCodeSize": control.code_quota.limit_bytes,
             "CodeSizeUnzipped": rules.UNZIPPED_BYTES,
             "CodeSizeZipped": rules.ZIPPED_BYTES,
             "ConcurrentExecutions": settings.concurrency,
             "UnreservedConcurrentExecutions": claims.unreserved(claimed, settings.concurrency),
         },
-        "AccountUsage": {"TotalCodeSize": code_bytes, "FunctionCount": functions},
+        "AccountUsage": {"TotalCodeSize": control.code_bytes(call.account, call.region), "FunctionCount": functions},
     }

@@ -14,11 +14,14 @@ from lambent.clock import Clock, Timer
 from lambent.clock import sleep as clock_sleep
 from lambent.control.blobs import CodeKeeper
 from lambent.control.capacity import Capacity
+from lambent.control.code_quota import CodeQuota
 from lambent.control.event_sources import NoSources, Sources
 from lambent.control.guard import Guard
+from lambent.control.objects import Objects
 from lambent.control.permits import Permits
 from lambent.runtimes.table import TABLE, RuntimeTable
 from lambent.settings import Settings
+from lambent.store.buckets import Buckets
 from lambent.stores import Stores
 
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}  # the kernel's word -> AWS's
@@ -72,6 +75,8 @@ class Control:
             working=clock.working,
         )  # fmt: skip
         self.sources: Sources = NoSources()  # app gives another one
+        self.objects: Objects = Buckets(settings.code_buckets)  # S3, where code may lie
+        self.code_quota = CodeQuota(self.code_bytes, settings.code_storage_mb * 1024 * 1024)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[Timer] = set()
         self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
@@ -82,6 +87,10 @@ class Control:
     def turn(self, account: str, region: str, name: str) -> asyncio.Lock:
         """Held while something of a function is read, judged and then changed, where the store cannot judge for us."""
         return self._turns.setdefault((account, region, name), asyncio.Lock())
+
+    def code_bytes(self, account: str, region: str) -> int:
+        """Code storage that an account uses in a region: the zips of all versions of its functions and layers."""
+        return self.functions.totals(account, region)[1] + self.layers.code_bytes(account, region)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` in the background."""

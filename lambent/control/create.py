@@ -33,11 +33,11 @@ async def create_function(control: Control, call: Call) -> Document:
     _check(control, call)
     ref = lookup.to_create(call)
     destinations.check_dead_letters(ref, asked.get("DeadLetterConfig"))
-    source = sources.named(asked["Code"], asked.get("PackageType", "Zip"), "creating")
+    source = sources.named(call, asked["Code"], asked.get("PackageType", "Zip"), "creating")
     _refuse_existing(control, ref)
-    rules.check_quota(control, ref.account, ref.region, source.size)
+    source = await sources.fetched(control, source)
     environment = await environments.sealed(control, ref, asked)
-    async with sources.kept(control, source, _architectures(control, asked)) as code:
+    async with sources.kept(control, ref, source, _architectures(control, asked)) as code:
         layers = function_layers.choose(control, call, asked.get("Layers") or ())
         latest = deployment.pending(layers.on(_latest(control, ref, asked, environment, code)))
         function_layers.check_size(control, latest)

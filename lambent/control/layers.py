@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lambent.arns import LayerRef, parse_layer
-from lambent.control import layer_grants, lookup, rules
+from lambent.control import layer_grants, lookup, rules, sources
 from lambent.control.control import Control
-from lambent.errors import InvalidParameterValue, NotImplementedYet, ResourceNotFound
+from lambent.errors import InvalidParameterValue, ResourceNotFound
 from lambent.model import Document
 from lambent.store.layers import EVERY, StoredLayer
 from lambent.wire.parse import Call
@@ -21,29 +21,15 @@ async def publish_layer_version(control: Control, call: Call) -> Document:
     ref = lookup.layer(call)
     if ref.account != call.account or ref.region != call.region:
         raise layer_grants.denied(call, "lambda:PublishLayerVersion", ref.arn)
-    package = _package_of(asked["Content"])
-    rules.check_quota(control, ref.account, ref.region, len(package))
-    async with control.blobs.storing(package) as code:
-        layer = StoredLayer(
-            account=ref.account, region=ref.region, name=ref.name, number=0, details=_details(control, asked),
-            code_digest=code.digest, code_size=code.size,
-        )  # fmt: skip
-        published = await control.layers.publish(layer)
+    source = await sources.fetched(control, sources.zipped(call, asked["Content"], "layer content"))
+    with control.code_quota.claiming(ref.account, ref.region, source.size):
+        async with control.blobs.storing(source.package) as code:
+            layer = StoredLayer(
+                account=ref.account, region=ref.region, name=ref.name, number=0, details=_details(control, asked),
+                code_digest=code.digest, code_size=code.size,
+            )  # fmt: skip
+            published = await control.layers.publish(layer)
     return _document(control, call, published)
-
-
-def _package_of(content: Mapping[str, Any]) -> bytes:
-    """The zip in LayerVersionContentInput; raises for every other source."""
-    package: bytes | None = content.get("ZipFile")
-    elsewhere = [name for name in ("S3Bucket", "S3Key", "S3ObjectVersion") if content.get(name)]
-    if package is not None and elsewhere:
-        raise InvalidParameterValue("Please do not provide other FunctionCode parameters when providing a ZipFile.")
-    if elsewhere:
-        raise NotImplementedYet("Lambent does not support layers from S3 yet. Send the zip in the request as ZipFile.")
-    if package is None:
-        raise InvalidParameterValue("Please provide a source for layer content.")
-    rules.check_zipped(package)
-    return package
 
 
 def _details(control: Control, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Options that would be stored and not obeyed: they are refused until they work."""
+"""Options that would be stored and not obeyed: they are refused, some until they work and some for good."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambent.errors import NotImplementedYet
+from lambent.errors import InvalidParameterValue, NotImplementedYet
 
 # Option -> whether the value given asks for something; a value that asks for nothing is what AWS does by default.
 _ASKS: dict[str, Callable[[Any], bool]] = {
@@ -12,15 +12,25 @@ _ASKS: dict[str, Callable[[Any], bool]] = {
     "CodeSigningConfigArn": bool,
     "TenancyConfig": lambda value: True,
     "DurableConfig": lambda value: True,
-    "RuntimeConfig": bool,
-    "AcceleratorConfig": lambda value: True,
-    "PublishTo": bool,
-    "SourceKMSKeyArn": bool,
+}
+
+# Option -> why it is refused for good (decision 29); an empty value asks for nothing.
+_NEVER: dict[str, str] = {
+    "RuntimeConfig": "RuntimeConfig is not available here: Lambent has no customer-managed runtimes. Use a Runtime "
+    "that `lambent runtimes` lists, provided.al2023 with a bootstrap of your own, or a container image.",
+    "AcceleratorConfig": "AcceleratorConfig is not available here: Lambent gives functions no accelerator devices.",
+    "PublishTo": "PublishTo is not available here: $LATEST.PUBLISHED exists only for functions on a capacity provider, "
+    "and Lambent runs none there. Use Publish or PublishVersion, which make a numbered version.",
+    "SourceKMSKeyArn": "SourceKMSKeyArn is not available here: Lambent keeps deployment packages unpacked and "
+    "unencrypted, since functions run from them. Encrypt the disk of its data directory instead.",
 }
 
 
 def refuse_unbuilt(parameters: Mapping[str, Any]) -> None:
-    """Raise NotImplementedYet for the first option that Lambent would not obey."""
+    """Raise NotImplementedYet, or InvalidParameterValue, for the first option that Lambent would not obey."""
+    for option, sentence in _NEVER.items():
+        if parameters.get(option):
+            raise InvalidParameterValue(sentence)
     for option, asks in _ASKS.items():
         value = parameters.get(option)
         if value is None or not asks(value):

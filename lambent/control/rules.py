@@ -10,7 +10,7 @@ from typing import Any
 
 from lambent.control import vpc
 from lambent.control.control import Control
-from lambent.errors import AwsError, InvalidParameterValue, NotImplementedYet, ValidationException
+from lambent.errors import AwsError, InvalidParameterValue, ValidationException
 from lambent.invoke.keys import TAG, term_in
 from lambent.runtimes.environment import RESERVED
 from lambent.runtimes.table import check_create, check_update
@@ -118,28 +118,6 @@ def check_tags(tags: Mapping[str, str]) -> None:
 def check_request_size(body: bytes, operation: str) -> None:
     if len(body) > REQUEST_BYTES:
         raise _entity_too_large(f"Request must be smaller than {REQUEST_BYTES} bytes for the {operation} operation")
-
-
-def check_quota(control: Control, account: str, region: str, new_bytes: int) -> None:
-    """Code storage of all versions of all functions and layers of an account in a region."""
-    _, used = control.functions.totals(account, region)
-    used += control.layers.code_bytes(account, region)
-    if used + new_bytes > control.settings.code_storage_mb * 1024 * 1024:
-        raise AwsError("Code storage limit exceeded.", code="CodeStorageExceededException", status=400)
-
-
-def package_of(code: Mapping[str, Any]) -> bytes:
-    """The zip in FunctionCode or in the parameters of UpdateFunctionCode; raises for every other source of code."""
-    package: bytes | None = code.get("ZipFile")
-    elsewhere = [name for name in ("S3Bucket", "S3Key", "S3ObjectVersion") if code.get(name)]
-    if package is not None and elsewhere:
-        raise InvalidParameterValue("Please do not provide other FunctionCode parameters when providing a ZipFile.")
-    if elsewhere:
-        raise NotImplementedYet("Lambent does not support code from S3 yet. Send the zip in the request as ZipFile.")
-    if package is None:
-        raise InvalidParameterValue("Please provide a source for function code.")
-    check_zipped(package)
-    return package
 
 
 def check_zipped(package: bytes) -> None:

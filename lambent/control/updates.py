@@ -36,10 +36,9 @@ async def update_function_code(control: Control, call: Call) -> Document:
     current = lookup.latest(control, ref)
     deployment.check_revision(current, asked.get("RevisionId"))
     _check_code(control, asked, current)
-    source = sources.named(asked, current.config["PackageType"], "updating")
-    rules.check_quota(control, ref.account, ref.region, source.size - current.code_size)
+    source = await sources.fetched(control, sources.named(call, asked, current.config["PackageType"], "updating"))
     architectures = asked.get("Architectures") or current.config["Architectures"]
-    async with sources.kept(control, source, architectures) as code:
+    async with sources.kept(control, ref, source, architectures, current.code_size) as code:
         if asked.get("DryRun"):
             deployment.refuse_while_busy(current)
             return documents.configuration(_with_code(control, current, code, asked))

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from lambent.control import deployment, documents, functions, lookup, options, rules, snapstart
+from lambent.control import deployment, documents, functions, lookup, options, snapstart
 from lambent.control.control import Control, new_revision
 from lambent.control.documents import SOURCE, fingerprint
 from lambent.errors import InvalidParameterValue, PreconditionFailed, ResourceNotFound
@@ -40,9 +40,9 @@ async def publish_snapshot(
         same = _published_from(control, latest, source)
         if same is not None:
             return same
-        rules.check_quota(control, latest.account, latest.region, latest.code_size)
         snapshot = _snapshot(latest, source, description, pending or snapstart.applies(latest.config))
-        published = await control.functions.publish(snapshot, None if pending else latest.revision)
+        with control.code_quota.claiming(latest.account, latest.region, latest.code_size):
+            published = await control.functions.publish(snapshot, None if pending else latest.revision)
         if not deployment.is_settled(published):
             deployment.begin(control, published)
         if not pending:

@@ -229,8 +229,6 @@ async def test_what_aws_refuses_is_refused_in_its_words(client, changes, status,
         ({"KMSKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}, "KMSKeyArn"),
         ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
         ({"DurableConfig": {"ExecutionTimeout": 60}}, "DurableConfig"),
-        ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo"),
-        ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "code from S3"),
     ],
 )
 async def test_what_would_not_be_obeyed_is_refused_by_name(client, changes, option):
@@ -293,15 +291,6 @@ def test_the_limits_are_awss():
 async def test_environments_of_exactly_4_kb_are_taken(client):
     overhead = len('{"NAME":""}')
     await client.create(Environment={"Variables": {"NAME": "x" * (4096 - overhead)}})
-
-
-async def test_the_account_s_code_storage_is_limited(client, control):
-    small = type(control.settings)(code_storage_mb=1)
-    control.settings = small
-    with pytest.raises(RefusedError) as caught:
-        await client.create(Code={"ZipFile": make_zip("x" * 2_000_000)})
-    assert (caught.value.status, caught.value.code) == (400, "CodeStorageExceededException")
-    assert caught.value.message == "Code storage limit exceeded."
 
 
 async def test_publishing_at_once_answers_with_version_1(client):

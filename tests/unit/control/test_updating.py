@@ -164,7 +164,7 @@ async def test_a_dry_run_refuses_what_the_real_run_would(client):
             400,
             "Please don't provide ImageUri when updating a function with packageType Zip.",
         ),
-        ("UpdateFunctionCode", {"S3Bucket": "bucket", "S3Key": "key"}, 501, "code from S3"),
+        ("UpdateFunctionCode", {"S3Bucket": "bucket", "S3Key": "key"}, 400, "S3 Error Code: NoSuchBucket"),
         ("UpdateFunctionCode", {"ZipFile": NEW, "Architectures": ["arm64"]}, 400, "cannot run arm64 functions"),
         ("UpdateFunctionConfiguration", {"MemorySize": 10241}, 400, "'MemorySize' value failed"),
         ("UpdateFunctionConfiguration", {"Timeout": 901}, 400, "Value '901' at 'timeout' failed"),

@@ -51,6 +51,11 @@ class Draft:
             self.set(sequence=sequence, updated=updated, wanted=True)
         return operation
 
+    def put_quietly(self, operation: Operation) -> None:
+        """The same of what is no news to the function."""
+        self.operations[operation.id] = operation
+        self._changed[operation.id] = None
+
     def tell(self, operation: Operation, what: str, details: Details | None = None) -> None:
         """Add to the history what happened to an operation: `what` is Started, Succeeded, ..."""
         kind = _WORDS[operation.type] + what

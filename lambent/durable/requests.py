@@ -64,7 +64,7 @@ def heartbeat(state: State, now: float, operation: str) -> Change:
     draft = Draft(state, now)
     open_one = _open(state, now, operation)
     if open_one.heartbeat_s:
-        draft.put(replace(open_one, heartbeat_due=now + open_one.heartbeat_s))
+        draft.put_quietly(replace(open_one, heartbeat_due=now + open_one.heartbeat_s))
     return draft.change()
 
 

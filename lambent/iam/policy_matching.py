@@ -8,6 +8,7 @@ ARN_PARTS = 6  # arn:partition:service:region:account:resource; the resource may
 
 _VARIABLE = re.compile(r"\$\{\s*(?P<name>[^},'\s]+)\s*(?:,\s*'(?P<default>[^']*)'\s*)?\}")
 _LITERAL = {"*": "\x00", "?": "\x01", "$": "$"}  # ${*} is a star, not a wildcard; no policy holds these characters
+_SIGNS = frozenset("*?\x00\x01")
 _WILD = {"*": ".*", "?": ".", "\x00": r"\*", "\x01": r"\?"}
 
 Keys = Mapping[str, "str | tuple[str, ...]"]  # condition keys in lower case, and what the request says of them
@@ -15,6 +16,10 @@ Keys = Mapping[str, "str | tuple[str, ...]"]  # condition keys in lower case, an
 
 def wildcard(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
     """Whether `text` is what a pattern with * (any characters) and ? (one character) says."""
+    if pattern in (text, "*"):
+        return True
+    if not ignore_case and _SIGNS.isdisjoint(pattern):
+        return False  # most texts of most policies
     return _compiled(pattern, ignore_case).fullmatch(text) is not None
 
 

@@ -1,6 +1,7 @@
 """Whom a statement means. Source: IAM User Guide, "AWS JSON policy elements: Principal"."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -36,7 +37,7 @@ class Principals(msgspec.Struct, frozen=True, kw_only=True):
         if self.everybody:
             return True
         if principal.service:
-            return bool(self.services) and _spellings(principal.service, resource) & self.services != set()
+            return bool(self.services) and not self.services.isdisjoint(_spellings(principal.service, resource))
         return principal.account in self.accounts or not self.identities.isdisjoint(_names(principal))
 
 
@@ -46,13 +47,14 @@ def _names(principal: Principal) -> set[str]:
     return {principal.arn, principal.role, principal.user_id, role_id} - {""}
 
 
-def _spellings(service: str, resource: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def _spellings(service: str, resource: str) -> frozenset[str]:
     """A service is also called with the region in its name: logs.eu-west-1.amazonaws.com."""
     match = _SERVICE.fullmatch(service)
     parts = resource.split(":")
     if match is None or match["region"] or len(parts) < 4:
-        return {service}
-    return {service, f"{match['name']}.{parts[3]}.{match['domain']}"}
+        return frozenset([service])
+    return frozenset([service, f"{match['name']}.{parts[3]}.{match['domain']}"])
 
 
 def principals_of(statement: dict[str, Any]) -> Principals:

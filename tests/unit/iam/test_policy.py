@@ -177,7 +177,7 @@ def test_a_principal_is_shown_as_aws_shows_it(principal, shown):
     assert rendered(principal) == shown
 
 
-@pytest.mark.parametrize("principal", ["invalid.nonaws.com", "12345", "", "arn:aws:s3:::bucket"])
+@pytest.mark.parametrize("principal", ["invalid.nonaws.com", "12345", "nobody", "arn:aws:s3:::bucket"])
 def test_what_is_no_principal_is_refused(principal):
     with pytest.raises(ValueError, match=principal):
         rendered(principal)

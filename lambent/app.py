@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import time
-from functools import partial
 from typing import Any
 
 from lambent import __version__
@@ -55,15 +54,12 @@ from lambent.sandbox.keeper import Keeper
 from lambent.sandbox.starter import Starter
 from lambent.sandbox.surroundings import Surroundings
 from lambent.scaling import Autoscaling
-from lambent.services.sqs import move_tasks
-from lambent.services.sqs.engine import Sqs
-from lambent.services.sqs.registry import handle as handle_sqs
 from lambent.settings import Settings, names_in
 from lambent.store.answers import Answers
 from lambent.store.moment import Moment
-from lambent.store.sqs import SqsStore
 from lambent.stores import Stores
 from lambent.telling import Telling
+from lambent.triggers import Triggers
 from lambent.wire.parse import Wire
 
 log = logging.getLogger("lambent")
@@ -133,7 +129,10 @@ class App:
             self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock,
             gate=self.control.guard,
         )  # fmt: skip
-        self.sqs = Sqs(SqsStore(self.events.database), self.clock, self.control.secret)
+        self.triggers = Triggers(
+            self.events, self.delivery, self.resolver, may=self.control.permits.may, clock=self.clock,
+            key=self.control.secret,
+        )  # fmt: skip
         self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)
 
     def _build_edge(self) -> None:
@@ -154,7 +153,7 @@ class App:
         )  # fmt: skip
         services: dict[str, Service] = {
             "application-autoscaling": self.autoscaling.answer,
-            "sqs": partial(handle_sqs, self.sqs),
+            **self.triggers.answers,
             "sts": self.identity.sts.answer,
         }
         wire = Wire(settings, self.identity.authenticator.identify)
@@ -178,13 +177,11 @@ class App:
         await self.identity.ready()
         await self.seal_old_environments()
         self.limits.load_reserved()
-        self.sqs.start()
-        move_tasks.resume(self.sqs)
+        self.triggers.start()
         self.server = await serve(
             self.frontdoor.answer, self.settings.host, self.settings.port, limits=self.http_limits, clock=self.real
         )
         await deployment.resume(self.control)
-        mappings.resume(self.control)
         mappings.resume(self.control)
         await self.events.start()
         self.delivery.start()
@@ -206,7 +203,7 @@ class App:
     async def stop(self) -> None:
         """Drain: running calls get `drain_s` to finish, then everything ends."""
         self._stopping = True
-        self.sqs.hush()
+        self.triggers.hush()
         await self.autoscaling.scaler.close()
         await self.limits.provisioner.close()
         deadline = time.monotonic() + self.settings.drain_s
@@ -214,7 +211,7 @@ class App:
             await self.server.close(self.settings.drain_s)
         await self.events.drain(max(0.0, deadline - time.monotonic()))
         await self.delivery.close()
-        await self.sqs.close()
+        await self.triggers.close()
         await self.idempotency.close(max(0.0, deadline - time.monotonic()))
         await self.keeper.close(max(0.0, deadline - time.monotonic()))
         await self.data.streams.close()

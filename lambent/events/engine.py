@@ -16,6 +16,7 @@ from lambent.invoke.resolve import Resolver
 from lambent.model import Event
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
+from lambent.store.ledger import Entry
 from lambent.store.queue import Queue, Rows, open_queue
 
 log = logging.getLogger("lambent")
@@ -44,6 +45,16 @@ class Engine:
         """
         await self._intake.accept(event, rows)
         self._settling.accepted(event)
+
+    def entry(self, event: Event) -> Entry:
+        """The same as part of another step: what is to be entered into the ledger, at once."""
+        entry = self._intake.entry(event)
+
+        def written() -> None:
+            entry.written()
+            self._settling.accepted(event)
+
+        return entry._replace(written=written)
 
     async def start(self) -> None:
         """Take up what the last server left: what it had taken may have run, which the journal says of each."""

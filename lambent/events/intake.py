@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 from lambent.events.groups import first_group
 from lambent.model import Event
-from lambent.store.queue import Queue, Rows
+from lambent.store.ledger import Entry
+from lambent.store.queue import Queue, Rows, event_columns
 
 log = logging.getLogger("lambent")
 
@@ -49,6 +50,17 @@ class Intake:
         if self._storing is None:
             self._storing = loop.create_task(self._store())
         await stored
+
+    def entry(self, event: Event) -> Entry:
+        """What another service enters into the ledger, at once, to have the event accepted in its own step."""
+        event = self._queue.numbered(event)
+        taken = self._dispatch.expect(event)
+        columns = event_columns(event) | {"taken": int(taken)}
+        return Entry(
+            (("event_add", columns),), len(event.payload),
+            written=lambda: self._tell(event, taken, stored=True),
+            failed=lambda: self._tell(event, taken, stored=False),
+        )  # fmt: skip
 
     async def close(self) -> None:
         if self._storing is not None:

@@ -40,6 +40,10 @@ class Targets:
     def __repr__(self) -> str:
         return f"<Targets {', '.join(sorted(self._services))}>"
 
+    def add(self, services: Mapping[str, Target]) -> None:
+        """Those services are here now."""
+        self._services = {**self._services, **services}
+
     def of(self, arn: str) -> Target:
         """Raises Undeliverable for a service that nothing is delivered to."""
         found = self._services.get(service_of(arn))

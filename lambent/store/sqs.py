@@ -25,15 +25,6 @@ class SqsStore:
 
         await self._db.transaction(write)
 
-    async def write_many(self, groups: Sequence[tuple[str, list[dict[str, Any]]]]) -> None:
-        """The same, with many rows for each query."""
-
-        def write(tx: Transaction) -> None:
-            for query, rows in groups:
-                tx.write_many(query, rows)
-
-        await self._db.transaction(write)
-
     def last_numbers(self) -> tuple[int, int]:
         """The highest numbers that a message and a queue have."""
         row = self._db.first("sqs_last")

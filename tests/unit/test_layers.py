@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambent"
 
 # A part may import itself and what lies lower. Nouns may use each other; stores, names, limits, scaling,
-# telling, capacity and banner are pieces of app, which sees all.
+# telling, triggers, capacity and banner are pieces of app, which sees all.
 HEIGHT = {
     "model": 0,
     "errors": 0,
@@ -44,6 +44,7 @@ HEIGHT = {
     "stores": 2,
     "names": 6,
     "limits": 6,
+    "triggers": 6,
     "identity": 7,
     "scaling": 6,
     "telling": 6,

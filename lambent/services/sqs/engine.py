@@ -13,10 +13,12 @@ import msgspec
 from lambent.clock import Clock, Timer
 from lambent.errors import AwsError
 from lambent.services.sqs import contents, errors
-from lambent.services.sqs.ledger import Ledger, added, dropped
+from lambent.services.sqs.dedup import Known
+from lambent.services.sqs.ledger import MessageLedger, added, dropped
 from lambent.services.sqs.nouns import Content, Message, StoredQueue
 from lambent.services.sqs.queue import Queue
 from lambent.store.connection import Row
+from lambent.store.ledger import Entry
 from lambent.store.sqs import SqsStore
 
 log = logging.getLogger("lambent")
@@ -36,12 +38,12 @@ class Sent(NamedTuple):
 class Sqs:
     """Mutable, on the event loop only: `_queues` are those that are there, `_deleted` says when others went."""
 
-    def __init__(self, store: SqsStore, clock: Clock, key: bytes) -> None:
+    def __init__(self, store: SqsStore, ledger: MessageLedger, clock: Clock, key: bytes) -> None:
         """`key` signs receipt handles."""
         self.store = store
+        self.ledger = ledger
         self.clock = clock
         self.key = key
-        self.ledger = Ledger(store)
         self._queues: dict[Key, Queue] = {}
         self._deleted: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,7 +87,6 @@ class Sqs:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.ledger.close()
 
     def spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -131,7 +132,7 @@ class Sqs:
         )  # fmt: skip
         queue = self._queues[key] = self._live(stored)
         try:
-            await self.ledger.enter([("sqs_queue_add", _columns(stored))])
+            await self.ledger.enter(Entry([("sqs_queue_add", _columns(stored))]))
         except Exception:
             if self._queues.get(key) is queue:
                 del self._queues[key]
@@ -142,7 +143,7 @@ class Sqs:
         """Store other attributes or tags of a queue; obeyed once they are on disk."""
         stored = msgspec.structs.replace(queue.stored, **changes)
         columns = {name: value for name, value in _columns(stored).items() if name in _CHANGING}
-        await self.ledger.enter([("sqs_queue_update", columns)], written=lambda: queue.change(stored))
+        await self.ledger.enter(Entry([("sqs_queue_update", columns)], written=lambda: queue.change(stored)))
 
     async def delete(self, queue: Queue) -> None:
         stored, now = queue.stored, self.clock.epoch()
@@ -153,7 +154,7 @@ class Sqs:
             queue.close()
             self.spawn(self._remove(stored.number))
 
-        await self.ledger.enter([("sqs_queue_delete", {"number": stored.number, "now": now})], written=gone)
+        await self.ledger.enter(Entry([("sqs_queue_delete", {"number": stored.number, "now": now})], written=gone))
 
     async def purge(self, queue: Queue) -> None:
         """All messages that were accepted before are gone. Raises PurgeQueueInProgress within a minute of the last."""
@@ -176,36 +177,52 @@ class Sqs:
 
     async def send(self, queue: Queue, content: Content, *, delay_s: int | None, group: str, dedup: str) -> Sent:
         """Returns when it is on disk; a duplicate in a FIFO queue is taken for the first one."""
-        settings, now = queue.settings, self.clock.epoch()
-        if settings.fifo and not dedup:
-            dedup = hashlib.sha256(content.body.encode()).hexdigest()
-        scope = group if settings.dedup_by_group else ""
-        known = queue.dedup.known(scope, dedup, now) if settings.fifo else None
+        known = self._known(queue, content, group, dedup)
         if known is not None:
             if known.written is not None and not known.written.done():
                 await asyncio.shield(known.written)
             return Sent(known.message_id, known.sequence)
+        message, entry = self.entry(queue, content, delay_s=delay_s, group=group, dedup=dedup)
+        written = self.ledger.enter(entry)
+        if queue.settings.fifo:
+            queue.dedup.remember(_scope(queue, group), message, self.clock.epoch(), written)
+        await written
+        return Sent(message.message_id, message.sequence if queue.settings.fifo else "")
+
+    def entry(
+        self, queue: Queue, content: Content, *, delay_s: int | None = None, group: str = "", dedup: str = ""
+    ) -> tuple[Message, Entry]:
+        """A new message, and what is to be entered, at once, for it to be accepted. Whoever calls this for a FIFO queue
+        has seen that it is no duplicate, and has it remembered."""
+        settings, now = queue.settings, self.clock.epoch()
         due = now + (settings.delay_s if delay_s is None else delay_s)
         message = Message(
-            next(self._numbers), str(uuid.uuid4()), sent=now, due=due, group=group, dedup=dedup, size=content.size,
-            content=content,
+            next(self._numbers), str(uuid.uuid4()), sent=now, due=due, group=group, dedup=_dedup(queue, content, dedup),
+            size=content.size, content=content,
         )  # fmt: skip
-        await self._add(queue, message, content, scope, now)
-        return Sent(message.message_id, message.sequence if settings.fifo else "")
-
-    def _add(
-        self, queue: Queue, message: Message, content: Content, scope: str, now: float
-    ) -> "asyncio.Future[None]":  # fmt: skip
         rows = [added(message, queue.stored.number, content)]
-        if not queue.settings.fifo:
-            return self.ledger.enter(rows, size=message.size, written=lambda: queue.arrived(message))
+        if not settings.fifo:
+            return message, Entry(rows, message.size, written=lambda: queue.arrived(message))
+        scope = _scope(queue, group)
         rows.append(queue.dedup.row(scope, message, now))
-        written = self.ledger.enter(
-            rows, size=message.size, written=lambda: queue.arrived(message),
+        return message, Entry(
+            rows, message.size, written=lambda: queue.arrived(message),
             failed=lambda: queue.dedup.forget(scope, message),
         )  # fmt: skip
-        queue.dedup.remember(scope, message, now, written)
-        return written
+
+    def pass_on(self, queue: Queue, content: Content, *, group: str = "", dedup: str = "") -> Entry | None:
+        """What another service enters to have a message in the queue; None for a duplicate, which is there already."""
+        if self._known(queue, content, group, dedup) is not None:
+            return None
+        message, entry = self.entry(queue, content, group=group, dedup=dedup)
+        if queue.settings.fifo:
+            queue.dedup.remember(_scope(queue, group), message, self.clock.epoch())
+        return entry
+
+    def _known(self, queue: Queue, content: Content, group: str, dedup: str) -> Known | None:
+        if not queue.settings.fifo:
+            return None
+        return queue.dedup.known(_scope(queue, group), _dedup(queue, content, dedup), self.clock.epoch())
 
     def bury(self, queue: Queue, message: Message) -> bool:
         """To the dead-letter queue, as it is. If there is none, or it refuses, the message stays where it is."""
@@ -228,8 +245,10 @@ class Sqs:
         queue.line.drop(message)
         queue.total -= 1
         return self.ledger.enter(
-            [added(moved, target.stored.number, carried), dropped(message)], size=message.size,
-            written=lambda: target.arrived(moved), failed=lambda: queue.restore(message),
+            Entry(
+                [added(moved, target.stored.number, carried), dropped(message)], message.size,
+                written=lambda: target.arrived(moved), failed=lambda: queue.restore(message),
+            )
         )  # fmt: skip
 
     # -- in the background
@@ -260,6 +279,17 @@ class Sqs:
             log.error("old messages cannot be removed: %s", error)
         finally:
             self._sweep_later()
+
+
+def _scope(queue: Queue, group: str) -> str:
+    return group if queue.settings.dedup_by_group else ""
+
+
+def _dedup(queue: Queue, content: Content, given: str) -> str:
+    """The deduplication id: as given, or that of the body."""
+    if given or not queue.settings.fifo:
+        return given
+    return hashlib.sha256(content.body.encode()).hexdigest()
 
 
 def permits(target: Queue, source: str) -> bool:

@@ -16,7 +16,7 @@ from lambent.errors import AwsError
 from lambent.services.sqs import errors
 from lambent.services.sqs.attempts import Attempts
 from lambent.services.sqs.dedup import Dedup
-from lambent.services.sqs.ledger import Ledger, dropped
+from lambent.services.sqs.ledger import MessageLedger, dropped
 from lambent.services.sqs.line import Line
 from lambent.services.sqs.lines import new_line
 from lambent.services.sqs.nouns import (
@@ -30,6 +30,7 @@ from lambent.services.sqs.nouns import (
 from lambent.services.sqs.queue_attributes import settings_of
 from lambent.services.sqs.receipts import Receipt, new_flight
 from lambent.store.connection import Row
+from lambent.store.ledger import Entry
 from lambent.store.sqs import SqsStore
 
 PAGE = 500  # messages read from disk at once
@@ -61,7 +62,7 @@ class Queue:
     """Mutable, on the event loop only. `total` counts the messages on disk."""
 
     def __init__(
-        self, stored: StoredQueue, store: SqsStore, ledger: Ledger, clock: Clock, *, bury: Bury, total: int = 0
+        self, stored: StoredQueue, store: SqsStore, ledger: MessageLedger, clock: Clock, *, bury: Bury, total: int = 0
     ) -> None:
         self.stored = stored
         self.settings: QueueSettings = settings_of(stored)
@@ -158,7 +159,7 @@ class Queue:
         """Delete it. If that cannot be written it is what it was: in flight, for as long as it was to be."""
         self.line.drop(message)
         self.total -= 1
-        return self._ledger.enter([dropped(message)], failed=lambda: self.restore(message))
+        return self._ledger.enter(Entry([dropped(message)], failed=lambda: self.restore(message)))
 
     def restore(self, message: Message) -> None:
         """What was to go has to stay after all."""
@@ -200,7 +201,7 @@ class Queue:
                     self.line.drop(message)
             if over:
                 self.total -= len(over)
-                await self._ledger.enter([("sqs_message_drop", {"id": each}) for each in over])
+                await self._ledger.enter(Entry([("sqs_message_drop", {"id": each}) for each in over]))
             if not over or len(page) < PAGE:
                 return
 

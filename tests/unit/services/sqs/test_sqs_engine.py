@@ -14,6 +14,7 @@ from botocore.serialize import create_serializer
 from lambent.clock import FixedClock
 from lambent.errors import AwsError
 from lambent.services.sqs.engine import Sqs
+from lambent.services.sqs.ledger import MessageLedger
 from lambent.services.sqs.move_tasks import resume
 from lambent.services.sqs.registry import handle, operations
 from lambent.settings import Settings
@@ -46,7 +47,7 @@ class Client:
 
     def _open(self):
         self.database = open_queue(self.directory)
-        self.sqs = Sqs(SqsStore(self.database), self.clock, b"a key for tests")
+        self.sqs = Sqs(SqsStore(self.database), MessageLedger(self.database), self.clock, b"a key for tests")
         self.sqs.start()
 
     async def again(self):
@@ -55,6 +56,7 @@ class Client:
 
     async def close(self):
         await self.sqs.close()
+        await self.sqs.ledger.close()
         self.database.close()
 
     async def __call__(self, operation, *, account=ACCOUNT, **parameters):

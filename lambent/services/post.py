@@ -1,0 +1,107 @@
+"""What services pass on to each other: to a function, a queue, a topic, a bus. Entries, so that whoever accepts a thing
+writes it together with everything that follows from it, in one step of the ledger.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from lambent.arns import FunctionRef, parse_function
+from lambent.clock import Clock
+from lambent.errors import AwsError, ResourceNotFound, Undeliverable
+from lambent.model import Event
+from lambent.principal import Principal
+from lambent.store.ledger import Entry
+from lambent.wire import ids
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that one service gives to another. Members that its taker has no use for are passed over."""
+
+    target: str  # ARN
+    body: bytes
+    sender: Principal  # the service: Principal(service="sns.amazonaws.com", account=…)
+    source: str  # ARN of what it comes from, as conditions of policies name it (aws:SourceArn)
+    trace: str = ""  # X-Amzn-Trace-Id
+    attributes: Mapping[str, Mapping[str, object]] = {}  # MessageAttributes: DataType, StringValue or BinaryValue
+    subject: str = ""
+    group: str = ""  # MessageGroupId
+    dedup: str = ""  # MessageDeduplicationId
+    detail_type: str = ""  # for a bus
+    resources: tuple[str, ...] = ()
+    request_id: str = ""  # of the event of a function; "": a new one
+
+
+class Taker(Protocol):
+    """Whoever takes what is for one service."""
+
+    def entries(self, outgoing: Outgoing) -> tuple[Entry, ...]:
+        """What is to be entered, at once, for it to be accepted: none for what is there already.
+
+        Raises Undeliverable if it will never be taken, and says why.
+        """
+        ...
+
+
+class Post:
+    """`takers` by service, as ARNs name it ("lambda", "sqs", …): each service adds itself."""
+
+    def __init__(self) -> None:
+        self.takers: dict[str, Taker] = {}
+
+    def __repr__(self) -> str:
+        return f"<Post to {', '.join(sorted(self.takers))}>"
+
+    def entries(self, outgoing: Outgoing) -> tuple[Entry, ...]:
+        """Raises Undeliverable."""
+        parts = outgoing.target.split(":")
+        taker = self.takers.get(parts[2]) if len(parts) >= 6 and parts[0] == "arn" else None
+        if taker is None:
+            known = ", ".join(sorted(self.takers))
+            raise Undeliverable(f"nothing can be delivered to {outgoing.target}: what takes something is {known}")
+        return taker.entries(outgoing)
+
+
+# Whether somebody may invoke a function: the principal, the function, the conditions that hold.
+May = Callable[[Principal, str, FunctionRef, Mapping[str, str]], bool]
+# What a name stands for. Raises ResourceNotFound.
+Resolve = Callable[[str, str, str, str | None], tuple[object, str]]
+
+
+class FunctionTaker:
+    """Each becomes an event of the function, with the retries and destinations of any asynchronous invocation."""
+
+    def __init__(self, accept: Callable[[Event], Entry], resolve: Resolve, may: May, clock: Clock) -> None:
+        self._accept = accept
+        self._resolve = resolve
+        self._may = may
+        self._clock = clock
+
+    def entries(self, outgoing: Outgoing) -> tuple[Entry, ...]:
+        ref = self._allowed(outgoing)
+        now = self._clock.epoch()
+        event = Event(
+            id=0, request_id=outgoing.request_id or ids.request_id(), account=ref.account, region=ref.region,
+            name=ref.name, qualifier=ref.qualifier or "", payload=outgoing.body, trace=outgoing.trace, received=now,
+            due=now,
+        )  # fmt: skip
+        return (self._accept(event),)
+
+    def _allowed(self, outgoing: Outgoing) -> FunctionRef:
+        """The function, if it is there and its policy lets the service invoke it."""
+        parts = outgoing.target.split(":")
+        try:
+            ref = parse_function(outgoing.target, None, account=parts[4], region=parts[3])
+            self._resolve(ref.account, ref.region, outgoing.target, None)
+        except ResourceNotFound as error:
+            raise Undeliverable(error.message) from error
+        except AwsError as error:
+            if (error.status or 400) != 409:  # it is not Active yet: the event waits for that
+                raise Undeliverable(error.message) from error
+        conditions = {"aws:SourceArn": outgoing.source, "aws:SourceAccount": outgoing.sender.account}
+        if not self._may(outgoing.sender, "lambda:InvokeFunction", ref, conditions):
+            raise Undeliverable(
+                f"{outgoing.sender.service} may not invoke {ref.arn} for {outgoing.source}: AddPermission lets it"
+            )
+        return ref

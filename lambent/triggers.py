@@ -1,0 +1,78 @@
+"""The services that trigger functions, and what they and functions pass on to each other, put together: a piece of app."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from lambent.clock import Clock
+from lambent.events.delivery import Delivery
+from lambent.events.engine import Engine
+from lambent.events.messages import message_for
+from lambent.invoke.resolve import Resolver
+from lambent.model import Document, Letter
+from lambent.principal import Principal
+from lambent.services.post import FunctionTaker, May, Outgoing, Post
+from lambent.services.sqs import move_tasks
+from lambent.services.sqs.engine import Sqs
+from lambent.services.sqs.ledger import MessageLedger
+from lambent.services.sqs.registry import handle as handle_sqs
+from lambent.services.sqs.taker import QueueTaker
+from lambent.store.ledger import Entry, Ledger
+from lambent.store.sqs import SqsStore
+from lambent.wire.parse import Call
+
+Answers = Callable[[Call], Awaitable[Document]]
+
+
+class LetterTarget:
+    """Destinations and dead-letter queues of functions, where they are of this server: the letter goes in the step in
+    which the message comes, so that there is one of them, never none or both."""
+
+    def __init__(self, post: Post, ledger: Ledger) -> None:
+        self._post = post
+        self._ledger = ledger
+
+    async def deliver(self, letter: Letter) -> bool:
+        message = message_for(letter)
+        sender = Principal(account=letter.account, arn=f"arn:aws:iam::{letter.account}:root", user_id=letter.account)
+        header = message.parameters.get("MessageSystemAttributes", {}).get("AWSTraceHeader", {})
+        outgoing = Outgoing(
+            target=letter.target, body=message.body, sender=sender, trace=str(header.get("StringValue", "")),
+            source=f"arn:aws:lambda:{letter.region}:{letter.account}:function:{letter.name}",
+            attributes=message.parameters.get("MessageAttributes", {}),
+        )  # fmt: skip
+        await self._ledger.enter(*self._post.entries(outgoing), Entry([("letter_end", {"id": letter.id})]))
+        return True
+
+
+class Triggers:
+    """The services that functions are triggered by and deliver to. `answers` are their operations, by botocore's names.
+
+    Each service that is added here takes what others pass on (`post.takers`), and the letters of functions with it.
+    """
+
+    def __init__(
+        self, engine: Engine, delivery: Delivery, resolver: Resolver, *, may: May, clock: Clock, key: bytes
+    ) -> None:
+        """`key` signs receipt handles."""
+        database = engine.database
+        self.ledger = MessageLedger(database)
+        self.post = Post()
+        self.sqs = Sqs(SqsStore(database), self.ledger, clock, key)
+        self.post.takers["lambda"] = FunctionTaker(engine.entry, resolver.resolve, may, clock)
+        self.post.takers["sqs"] = QueueTaker(self.sqs)
+        self.answers: dict[str, Answers] = {"sqs": partial(handle_sqs, self.sqs)}
+        letters = LetterTarget(self.post, self.ledger)
+        delivery.targets.add({service: letters for service in self.post.takers if service != "lambda"})
+
+    def start(self) -> None:
+        """Before the first request."""
+        self.sqs.start()
+        move_tasks.resume(self.sqs)
+
+    def hush(self) -> None:
+        """The server is about to stop: whoever waits for something is told that there is nothing."""
+        self.sqs.hush()
+
+    async def close(self) -> None:
+        await self.sqs.close()
+        await self.ledger.close()

@@ -7,6 +7,7 @@ from lambent.control.control import Control
 from lambent.control.documents import as_version
 from lambent.control.lookup import alias as find_alias
 from lambent.control.lookup import version as find_version
+from lambent.durable.api_lists import Owner
 from lambent.errors import ResourceNotFound
 from lambent.invoke.resolve import Split
 from lambent.model import Version
@@ -36,6 +37,14 @@ class Names:
             return number != LATEST and bool(self._functions.get_version(account, region, name, number))
         except ResourceNotFound:
             return False
+
+    def owner(self, ref: FunctionRef) -> Owner:
+        """The function of durable executions. Raises ResourceNotFound with the ARN as asked for."""
+        control = self._control()
+        found = find_alias(control, ref)
+        versions = found.versions if found else (find_version(control, ref).version,)
+        born = self._functions.get(ref.account, ref.region, ref.name).created_at
+        return Owner(born, versions if ref.qualifier else ())
 
     def exists(self, account: str, region: str, name: str) -> bool:
         try:

@@ -37,15 +37,17 @@ class FrontDoor:
         services: Mapping[str, Answers] | None = None,
         *,
         urls: Handler | None = None,
+        durable: Mapping[str, Answers] | None = None,
     ) -> None:
         """`services`: what answers calls of the services beside Lambda, by botocore's name; `urls`: what answers
-        requests to function URLs.
+        requests to function URLs; `durable`: what answers Lambda's operations on durable executions, by their names.
         """
         self.wire = wire
         self.control = control
         self.data = data
         self.extras = extras
         self.services = services or {}
+        self.durable = durable or {}
         self.urls = urls
         self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
@@ -61,7 +63,8 @@ class FrontDoor:
             if work is not None and call.service == "lambda":
                 return self._traced(call, *await work(call))
             if call.service == "lambda":
-                return self.wire.render(call, await handle(self.control, call))
+                durable = self.durable.get(call.operation)
+                return self.wire.render(call, await (durable(call) if durable else handle(self.control, call)))
             return self.wire.render(call, await self._beside(call))
         except AwsError as error:
             return self._refuse(asked, error)

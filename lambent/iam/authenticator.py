@@ -8,6 +8,7 @@ Cases, in order:
 """
 
 import hmac
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -32,10 +33,12 @@ class Known(NamedTuple):
 
     principal: Principal
     secret: str
+    expires: float = math.inf  # epoch seconds of the product's clock
 
 
 class Authenticator:
-    """`identify` is what the Wire asks of each request. State: `_believed` and `_signing`, which only save work."""
+    """`identify` is what the Wire asks of each request. State: `_believed`, `_sessions` and `_signing`, which only
+    save work."""
 
     def __init__(self, settings: Settings, keys: Keyring, mint: Mint, clock: Clock, now: Callable[[], float]) -> None:
         """`clock` is the product's, by which credentials expire; `now` tells the real time (epoch seconds), by which
@@ -48,6 +51,7 @@ class Authenticator:
         self._clock = clock
         self._now = now
         self._believed: dict[str, Principal] = {}  # by access key: case 3
+        self._sessions: dict[str, Known] = {}  # by token: those that were opened, which never changes
         self._signing: dict[tuple[str, str], bytes] = {}  # keys of a day, by secret and scope
 
     def identify(self, request: Request, who: Sender) -> Principal:
@@ -109,14 +113,23 @@ class Authenticator:
             if token:
                 raise words.unknown()
             return Known(key.principal, key.secret)
-        if not self.mint.is_ours(who.access_key):
+        if token not in self._sessions and not self.mint.is_ours(who.access_key):
             return None
-        session = self.mint.open(token)
-        if session is None or session.access_key != who.access_key:
+        found = self._sessions.get(token) or self._opened(token)
+        if found is None or found.principal.access_key != who.access_key:
             raise words.unknown()
-        if session.expires <= self._clock.epoch():
+        if found.expires <= self._clock.epoch():
             raise words.expired()
-        return Known(session.principal, self.mint.secret_of(token))
+        return found
+
+    def _opened(self, token: str) -> Known | None:
+        session = self.mint.open(token)
+        if session is None:
+            return None
+        if len(self._sessions) >= MOST_REMEMBERED:
+            self._sessions.clear()
+        found = self._sessions[token] = Known(session.principal, self.mint.secret_of(token), session.expires)
+        return found
 
     def _check(self, request: Request, said: Claim, secret: str, words: Words) -> None:
         """Raises AwsError for a signature that is not what it should be, or not of now."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from lambent.iam.refusals import Words
@@ -12,6 +13,9 @@ from lambent.wire.http import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _DATE = re.compile(r"\d{8}T\d{6}Z")
+_USUAL = re.compile(
+    r"Credential=(?P<Credential>[^, ]+), ?SignedHeaders=(?P<SignedHeaders>[^, ]+), ?Signature=(?P<Signature>\w+)"
+)
 _HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
 LONGEST_S = 604_800  # that a presigned URL may be valid: a week
@@ -62,6 +66,9 @@ def _from_header(request: Request, header: str, words: Words) -> Claim:
 
 def _parts(text: str, header: str, words: Words) -> dict[str, str]:
     """The `key=value` pairs between the commas."""
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        return usual.groupdict()
     found = {}
     for piece in text.split(","):
         name, equals, value = piece.strip().partition("=")
@@ -91,17 +98,25 @@ def _claim(parts: Mapping[str, str], date: str, token: str, expires_s: int | Non
     scope = parts["Credential"].split("/")
     if len(scope) != 5 or scope[4] != "aws4_request" or not all(scope):
         raise words.bad_scope(parts["Credential"])
-    if not _DATE.fullmatch(date):
+    at = _epoch(date)
+    if at is None:
         raise words.bad_date(date)
     if scope[1] != date[:8]:
         raise words.other_day(scope[1], date)
-    try:
-        at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        raise words.bad_date(date) from None
     access_key, day, region, service, _ = scope
     names = tuple(parts["SignedHeaders"].lower().split(";"))
     return Claim(access_key, day, region, service, names, parts["Signature"], date, at, token, expires_s)
+
+
+@lru_cache(maxsize=256)  # a busy client signs many requests in one second
+def _epoch(date: str) -> float | None:
+    """Epoch seconds of "20260131T120000Z"; None for what is no date."""
+    if not _DATE.fullmatch(date):
+        return None
+    try:
+        return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def _plain_date(text: str) -> str:

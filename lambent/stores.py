@@ -17,6 +17,7 @@ from lambent.store.integrity import Shift, damaged_packages
 from lambent.store.invoke_configs import InvokeConfigs
 from lambent.store.layers import Layers
 from lambent.store.policies import Policies
+from lambent.store.runtime_management import RuntimeManagements
 
 
 class Stores:
@@ -36,6 +37,7 @@ class Stores:
         self.invoke_configs = InvokeConfigs(self.database)
         self.mappings = EventSourceMappings(self.database)
         self.policies = Policies(self.database)
+        self.runtime_management = RuntimeManagements(self.database)
         self.capacity_providers = CapacityProviders(self.database)
         self.code, self.images = CodeStore(directory / "code"), ImageStore(directory / "images")
         self.code.repair()

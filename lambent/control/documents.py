@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.arns import function_arn
+from lambent.arns import function_arn, runtime_version_arn
 from lambent.control import snapstart, vpc
 from lambent.model import Document, ImageConfig, Version
 from lambent.store.functions import LATEST, StoredVersion
@@ -32,7 +32,7 @@ def configuration(stored: StoredVersion, *, qualifier: str | None = None) -> Doc
     document = summary(stored, qualifier=qualifier) | states
     if is_image(stored):
         return document
-    runtime_version = {"RuntimeVersionArn": runtime_version_arn(stored.region, stored.config["Runtime"])}
+    runtime_version = {"RuntimeVersionArn": runtime_version_arn(stored.config["Runtime"], stored.region)}
     return document | {"RuntimeVersionConfig": runtime_version}
 
 
@@ -62,11 +62,6 @@ def code_sha256(stored: StoredVersion) -> str:
     if is_image(stored):
         return stored.code_digest
     return base64.b64encode(bytes.fromhex(stored.code_digest)).decode()
-
-
-def runtime_version_arn(region: str, runtime: str) -> str:
-    """AWS names the patch level of a runtime by an opaque digest; ours is one for each runtime."""
-    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
 
 
 def fingerprint(stored: StoredVersion) -> str:

@@ -1,6 +1,5 @@
 """GetFunction, GetFunctionConfiguration, ListFunctions and DeleteFunction."""
 
-import base64
 from collections.abc import Sequence
 
 from lambent.arns import FunctionRef, function_arn
@@ -9,6 +8,7 @@ from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
 from lambent.model import Document
 from lambent.store.functions import LATEST, StoredVersion
+from lambent.wire import markers
 from lambent.wire.parse import Call
 
 EVERYTHING = 2**31
@@ -46,43 +46,36 @@ async def get_function_configuration(control: Control, call: Call) -> Document:
 async def list_functions(control: Control, call: Call) -> Document:
     asked = call.parameters
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
+    every = asked.get("FunctionVersion") == "ALL"
+    if asked.get("MasterRegion") and not every:
+        raise InvalidParameterValue("FunctionVersion must be set to ALL when MasterRegion is specified.")
     if asked.get("MasterRegion") not in (None, "ALL", call.region):
         return {"Functions": []}  # functions replicated from elsewhere (Lambda@Edge): there are none
-    after = _read_marker(asked.get("Marker"))
-    if asked.get("FunctionVersion") == "ALL":
+    scope = f"lambda:ListFunctions:{call.account}:{call.region}:{'versions' if every else ''}"
+    after = read_marker(scope, asked.get("Marker"))
+    if every:
         found = control.functions.list_all_versions(call.account, call.region, after, limit + 1)
         shown = [documents.summary(stored, qualifier=stored.version) for stored in found[:limit]]
     else:
         found = control.functions.list(call.account, call.region, after[0] if after else None, limit + 1)
         shown = [documents.summary(stored) for stored in found[:limit]]
-    return {"Functions": shown} | next_marker(found, limit)
+    return {"Functions": shown} | next_marker(scope, found, limit)
 
 
-def next_marker(found: Sequence[StoredVersion], limit: int) -> Document:
-    """NextMarker, if there is more than `limit` of what was found."""
+def next_marker(scope: str, found: Sequence[StoredVersion], limit: int) -> Document:
+    """NextMarker, if there is more than `limit` of what was found; `scope` names the list."""
     if len(found) <= limit:
         return {}
     last = found[limit - 1]
-    return {"NextMarker": base64.urlsafe_b64encode(f"{last.name}:{last.version}".encode()).decode()}
+    return {"NextMarker": markers.seal(scope, [last.name, last.version])}
 
 
-def _read_marker(marker: str | None) -> tuple[str, str] | None:
-    """(name, version) of the last entry of the page before."""
+def read_marker(scope: str, marker: str | None) -> tuple[str, str] | None:
+    """(name, version) of the last entry of the page before. Raises InvalidParameterValue for another list's marker."""
     if not marker:
         return None
-    try:
-        name, found, version = base64.b64decode(marker, altchars=b"-_", validate=True).decode().partition(":")
-    except ValueError:
-        found = ""
-    if not found or not (version == LATEST or version.isdigit()):
-        raise InvalidParameterValue("The Marker is not one that this operation has given.")
+    name, version = markers.unseal(scope, marker)
     return name, version
-
-
-def read_version_marker(marker: str | None) -> str | None:
-    """The version that the page before ended with."""
-    after = _read_marker(marker)
-    return after[1] if after else None
 
 
 async def delete_function(control: Control, call: Call) -> Document:

@@ -6,9 +6,10 @@ from typing import Any
 from lambent.arns import LayerRef, parse_layer
 from lambent.control import layer_grants, lookup, rules, sources
 from lambent.control.control import Control
-from lambent.errors import InvalidParameterValue, ResourceNotFound
+from lambent.errors import ResourceNotFound
 from lambent.model import Document
 from lambent.store.layers import EVERY, StoredLayer
+from lambent.wire import markers
 from lambent.wire.parse import Call
 
 PAGE = 50  # most layers or versions in an answer, whatever MaxItems says
@@ -53,10 +54,11 @@ async def get_layer_version_by_arn(control: Control, call: Call) -> Document:
 
 async def list_layers(control: Control, call: Call) -> Document:
     limit = min(call.parameters.get("MaxItems") or PAGE, PAGE)
+    scope, marker = f"lambda:ListLayers:{call.account}:{call.region}", call.parameters.get("Marker")
     found: list[Document] = []
-    for layer in _newest_matching(control, call, call.parameters.get("Marker") or ""):
+    for layer in _newest_matching(control, call, markers.unseal(scope, marker)[0] if marker else ""):
         if len(found) == limit:
-            return {"Layers": found, "NextMarker": found[-1]["LayerName"]}
+            return {"Layers": found, "NextMarker": markers.seal(scope, [found[-1]["LayerName"]])}
         found.append({"LayerName": layer.name, "LayerArn": layer.arn, "LatestMatchingVersion": _summary(layer)})
     return {"Layers": found}
 
@@ -74,16 +76,15 @@ def _newest_matching(control: Control, call: Call, after: str) -> Iterator[Store
 async def list_layer_versions(control: Control, call: Call) -> Document:
     """A layer that is not there has no versions, which is no error (as on AWS)."""
     limit = min(call.parameters.get("MaxItems") or PAGE, PAGE)
-    marker = call.parameters.get("Marker") or str(EVERY)
-    if not (marker.isascii() and marker.isdigit() and len(marker) <= len(str(EVERY))):
-        raise InvalidParameterValue("The Marker is not one that this operation has given.")
     ref = lookup.layer(call)
     if ref.account != call.account:
         raise layer_grants.denied(call, "lambda:ListLayerVersions", ref.arn)
+    scope, marker = f"lambda:ListLayerVersions:{ref.account}:{ref.region}:{ref.name}", call.parameters.get("Marker")
+    before = int(markers.unseal(scope, marker)[0]) if marker else EVERY
     found: list[Document] = []
-    for layer in _matching(control, call, ref, int(marker)):
+    for layer in _matching(control, call, ref, before):
         if len(found) == limit:
-            return {"LayerVersions": found, "NextMarker": str(found[-1]["Version"])}
+            return {"LayerVersions": found, "NextMarker": markers.seal(scope, [str(found[-1]["Version"])])}
         found.append(_summary(layer))
     return {"LayerVersions": found}
 

@@ -65,6 +65,7 @@ from lambent.control.provisioned import (
 )
 from lambent.control.recursion import get_function_recursion_config, put_function_recursion_config
 from lambent.control.resource_policies import delete_resource_policy, get_resource_policy, put_resource_policy
+from lambent.control.runtime_management import get_runtime_management_config, put_runtime_management_config
 from lambent.control.tags import list_tags, tag_resource, untag_resource
 from lambent.control.updates import update_function_code, update_function_configuration
 from lambent.control.versions import list_versions_by_function, publish_version
@@ -108,6 +109,7 @@ operations: dict[str, Handler] = {
     "GetLayerVersionPolicy": get_layer_version_policy,
     "GetPolicy": get_policy,
     "GetProvisionedConcurrencyConfig": get_provisioned_concurrency_config,
+    "GetRuntimeManagementConfig": get_runtime_management_config,
     "GetResourcePolicy": get_resource_policy,
     "ListAliases": list_aliases,
     "ListCapacityProviders": list_capacity_providers,
@@ -128,6 +130,7 @@ operations: dict[str, Handler] = {
     "PutFunctionRecursionConfig": put_function_recursion_config,
     "PutFunctionScalingConfig": put_function_scaling_config,
     "PutProvisionedConcurrencyConfig": put_provisioned_concurrency_config,
+    "PutRuntimeManagementConfig": put_runtime_management_config,
     "PutResourcePolicy": put_resource_policy,
     "RemoveLayerVersionPermission": remove_layer_version_permission,
     "RemovePermission": remove_permission,

@@ -85,8 +85,9 @@ def _check_code(latest: StoredVersion, wanted: str | None) -> None:
 async def list_versions_by_function(control: Control, call: Call) -> Document:
     ref = lookup.named(call)
     limit = min(call.parameters.get("MaxItems") or functions.PAGE, functions.PAGE)
-    after = functions.read_version_marker(call.parameters.get("Marker"))
     lookup.latest(control, ref)
-    found = control.functions.list_versions(ref.account, ref.region, ref.name, after, limit + 1)
+    scope = f"lambda:ListVersionsByFunction:{ref.account}:{ref.region}:{ref.name}"
+    after = functions.read_marker(scope, call.parameters.get("Marker"))
+    found = control.functions.list_versions(ref.account, ref.region, ref.name, after[1] if after else None, limit + 1)
     shown = [documents.summary(stored, qualifier=stored.version) for stored in found[:limit]]
-    return {"Versions": shown} | functions.next_marker(found, limit)
+    return {"Versions": shown} | functions.next_marker(scope, found, limit)

@@ -41,12 +41,13 @@ def response_of(payload: bytes) -> Response:
         return Response(status, headers, body)
     try:
         answer = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # no JSON, or such as we need not understand
         return Response(200, [("Content-Type", JSON)], payload)
     if isinstance(answer, dict) and "statusCode" in answer:
         status, headers = head_of(answer)
         return Response(status, headers, _body(answer))
-    body = answer.encode("utf-8", "surrogatepass") if isinstance(answer, str) else msgspec.json.encode(answer)
+    # Not encoded anew: numbers and escapes stay as the function wrote them.
+    body = answer.encode() if isinstance(answer, str) else msgspec.json.format(payload, indent=-1)
     return Response(200, [("Content-Type", JSON)], body)
 
 
@@ -108,7 +109,7 @@ def _body(answer: dict[str, Any]) -> bytes:
     if not isinstance(body, str):
         raise MalformedAnswer("body is not a string")
     if not answer.get("isBase64Encoded"):
-        return body.encode("utf-8", "surrogatepass")
+        return body.encode()
     try:
         return base64.b64decode(body)
     except (binascii.Error, ValueError):
@@ -118,6 +119,6 @@ def _body(answer: dict[str, Any]) -> bytes:
 def _object(text: bytes) -> dict[str, Any] | None:
     try:
         found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -33,6 +33,8 @@ from lambent.wire.protocols import Operation
 log = logging.getLogger("lambent")
 
 ACTIONS = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")  # both are needed
+# In the path form a function's page would be of the endpoint's own origin, and could call the API as its reader.
+APART = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
 Signer = Callable[[Request, str], Principal]  # who signed for a service; NOBODY if nobody did. Raises AwsError
 
 
@@ -64,6 +66,8 @@ class FunctionUrlDoor:
             response = await self._serve(request, address, url, request_id)
             self._count(url, response.status, (time.monotonic() - came) * 1000)
         response.headers.append(("x-amzn-RequestId", request_id))
+        if request.path.startswith(url_address.PREFIX):
+            response.headers.append(("Content-Security-Policy", APART))
         if request.method == "HEAD" and isinstance(response.body, bytes):
             response.headers.append(("Content-Length", str(len(response.body))))
         return response

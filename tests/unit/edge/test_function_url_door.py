@@ -163,6 +163,15 @@ async def test_the_path_form_leads_to_the_same_function_and_its_event_shows_the_
     assert event["requestContext"]["domainName"] == "abc.lambda-url.us-east-1.localhost"
 
 
+async def test_a_page_in_the_path_form_is_kept_apart_from_the_endpoints_own_origin(door, world) -> None:
+    came = Request("GET", "/_lambent/url/abc/", "", {"host": "127.0.0.1:4566"}, b"")
+    policy = dict((await door.answer(came)).headers)["Content-Security-Policy"]
+
+    assert policy.startswith("sandbox ")
+    assert "allow-same-origin" not in policy
+    assert "Content-Security-Policy" not in dict((await door.answer(request())).headers)
+
+
 def iam(world: World) -> None:
     world.url = FunctionUrl(
         account=ACCOUNT, region=REGION, name="hello", url_id="abc", auth_type="AWS_IAM", created=0, modified=0

@@ -187,13 +187,14 @@ _MADE: list[Any] = []
 
 
 def client(
-    endpoint: str, account: str = "000000000000", region: str = "us-east-1", *, service: str = "lambda", **options: Any
-) -> Any:
+    endpoint: str, account: str = "000000000000", region: str = "us-east-1", *, service: str = "lambda",
+    secret: str = "any", token: str | None = None, **options: Any,
+) -> Any:  # fmt: skip
     """boto3, as it comes, but without retries: a test must see the first answer."""
     config = _FRIENDLY.merge(Config(**options))
     made = boto3.client(
         service, endpoint_url=endpoint, region_name=region, aws_access_key_id=account,
-        aws_secret_access_key="any", config=config,
+        aws_secret_access_key=secret, aws_session_token=token, config=config,
     )  # fmt: skip
     _MADE.append(made)
     return made

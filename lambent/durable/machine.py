@@ -159,6 +159,15 @@ def finish(state: State, ran: Ran, now: float) -> Change:
     return draft.change()
 
 
+def give_up(state: State, why: ErrorObject, now: float) -> Change:
+    """It cannot be invoked any more."""
+    draft = Draft(state, now)
+    draft.set(invocation="")
+    if not state.execution.over:
+        ends.end(draft, FAILED, why=why)
+    return draft.change()
+
+
 def recover(state: State, now: float) -> Change:
     """The server has ended while it was being invoked."""
     draft = Draft(state, now)
@@ -167,9 +176,8 @@ def recover(state: State, now: float) -> Change:
     return draft.change()
 
 
-def due(change: Change) -> bool:
-    """Is it to be invoked, as far as it goes?"""
-    execution = change.execution
+def due(execution: Execution) -> bool:
+    """Is it to be invoked, when its time has come?"""
     return execution.wanted and not execution.invocation and execution.status == RUNNING
 
 

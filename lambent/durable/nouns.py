@@ -159,6 +159,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return None
 
     @property
+    def invoking(self) -> bool:
+        """A function that is not durable is being invoked."""
+        return self.type == CHAINED_INVOKE and self.status == STARTED and not self.child
+
+    @property
     def awaited(self) -> bool:
         """Something is to come that makes the execution go on."""
         if self.type == STEP:
@@ -187,15 +192,30 @@ class State(msgspec.Struct, frozen=True):
     operations: dict[str, Operation]
 
     @property
+    def busy(self) -> bool:
+        """Something is under way that has to be begun again if the server ends."""
+        execution = self.execution
+        plain = not execution.over and any(each.invoking for each in self.operations.values())
+        return plain or bool(execution.invocation)
+
+    @property
     def due(self) -> float | None:
         """When something happens to it without anybody's doing; None if nothing does any more."""
+        wakes = self.wakes
+        if self.execution.over:
+            return wakes
+        return self.execution.deadline if wakes is None else min(wakes, self.execution.deadline)
+
+    @property
+    def wakes(self) -> float | None:
+        """The same, but for its time-out."""
         execution = self.execution
         if execution.over:
             return execution.ended if execution.owes else None
         dues = [each.due for each in self.operations.values()]
         if execution.wanted and not execution.invocation and execution.pause is None:
             dues.append(execution.not_before)
-        return min([execution.deadline, *(at for at in dues if at is not None)])
+        return min((at for at in dues if at is not None), default=None)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

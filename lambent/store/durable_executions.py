@@ -25,7 +25,8 @@ class ExecutionRow(NamedTuple):
     name: str
     status: str
     started: float
-    due: float | None  # when something happens to it by itself; None: it is over
+    due: float | None  # when something happens to it by itself; None: nothing does
+    wakes: float | None  # the same, but for its time-out
     busy: bool  # an invocation is under way
     expires: float | None  # None: it is not over
     document: bytes
@@ -138,14 +139,20 @@ class DurableExecutions:
         rows = self._db.read("executions_of_function_after", **columns, number=after, limit=limit)
         return [row["document"] for row in rows]
 
-    def due(self, now: float, limit: int) -> list[int]:
-        """Numbers of those to which something has to happen by now."""
-        return [row["number"] for row in self._db.read("executions_due", now=now, limit=limit)]
+    def due(self, now: float, after: tuple[float, int], limit: int) -> list[tuple[float, int]]:
+        """Moments and numbers of those to which something has to happen by now, soonest first, after one of them."""
+        rows = self._db.read("executions_due", now=now, due=after[0], number=after[1], limit=limit)
+        return [(float(row["due"]), row["number"]) for row in rows]
 
     def next_due(self, after: float) -> float | None:
         """When, later than that, something happens to one; None if nothing does."""
         row = self._db.first("executions_next_due", after=after)
         return None if row is None else float(row["due"])
+
+    def next_waking(self, after: float) -> float | None:
+        """The same, but for time-outs."""
+        row = self._db.first("executions_next_waking", after=after)
+        return None if row is None else float(row["wakes"])
 
     def busy(self) -> list[int]:
         """At a start: those that were being invoked when the last server ended."""

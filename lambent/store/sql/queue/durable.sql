@@ -1,12 +1,14 @@
 -- name: execution_put -- a durable execution, in the place of what it was before
 INSERT INTO executions (
-    number, id, account, region, function, version, name, status, started, due, busy, expires, document
+    number, id, account, region, function, version, name, status, started, due, wakes, busy, expires,
+    document
 ) VALUES (
-    :number, :id, :account, :region, :function, :version, :name, :status, :started, :due, :busy, :expires, :document
+    :number, :id, :account, :region, :function, :version, :name, :status, :started, :due, :wakes, :busy, :expires,
+    :document
 )
 ON CONFLICT (number) DO UPDATE SET
-    status = excluded.status, due = excluded.due, busy = excluded.busy, expires = excluded.expires,
-    document = excluded.document;
+    status = excluded.status, due = excluded.due, wakes = excluded.wakes, busy = excluded.busy,
+    expires = excluded.expires, document = excluded.document;
 
 -- name: executions_last_number -- the highest number that an execution has
 SELECT CAST(COALESCE(MAX(number), 0) AS BIGINT) AS last_number FROM executions;
@@ -38,11 +40,16 @@ WHERE account = :account AND region = :region AND function = :function AND numbe
     AND (:version0 = '' OR version IN (:version0, :version1))
 ORDER BY number ASC LIMIT :limit;
 
--- name: executions_due -- those to which something has to happen by now
-SELECT number, due FROM executions WHERE due IS NOT NULL AND due <= :now ORDER BY due, number LIMIT :limit;
+-- name: executions_due -- those to which something has to happen by now, after one of them
+SELECT number, due FROM executions
+WHERE due IS NOT NULL AND due <= :now AND (due > :due OR (due = :due AND number > :number))
+ORDER BY due, number LIMIT :limit;
 
 -- name: executions_next_due -- when something happens to an execution next
 SELECT due FROM executions WHERE due IS NOT NULL AND due > :after ORDER BY due, number LIMIT 1;
+
+-- name: executions_next_waking -- when something other than its time-out happens to an execution next
+SELECT wakes FROM executions WHERE wakes IS NOT NULL AND wakes > :after ORDER BY wakes LIMIT 1;
 
 -- name: executions_busy -- those that were being invoked
 SELECT number FROM executions WHERE busy = 1 ORDER BY number;

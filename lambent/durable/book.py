@@ -1,0 +1,126 @@
+"""The states of executions, and the one way in which they change: one decision after the other, each on disk before
+anybody hears of it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from lambent.clock import Clock
+from lambent.durable import records
+from lambent.durable.nouns import Change, State
+from lambent.errors import ResourceNotFound
+from lambent.store.durable_executions import DurableExecutions
+from lambent.store.queue import Rows
+from lambent.work import Work
+
+T = TypeVar("T")
+Decide = Callable[[State, float], Change | None]  # the state and the time -> what becomes of it
+Rowing = Callable[[State, State], Rows]  # before and after -> rows of others that are written with the change
+GONE = "Durable Execution does not exist"
+
+
+class New(NamedTuple):
+    """An execution that starts."""
+
+    state: State
+    change: Change
+
+
+class _Live:
+    """An execution that somebody works at, or that is being invoked; its state is in memory then."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+        self.state: State | None = None
+
+
+class Book:
+    """`changed` hears of each change once it is on disk, with the states before (None: it is new) and after it."""
+
+    def __init__(self, store: DurableExecutions, clock: Clock, failed: Callable[[BaseException], None]) -> None:
+        self.changed: Callable[[State | None, State], None] = lambda before, after: None
+        self.rows: Rowing = lambda before, after: ()
+        self.work = Work(clock, failed)
+        self._store = store
+        self._clock = clock
+        self._live: dict[int, _Live] = {}
+
+    async def start(self, new: New) -> None:
+        await self._whole(self._write_new([new]))
+
+    async def change(self, number: int, decide: Decide, also: Callable[[], Sequence[New]] = list) -> State:
+        """What becomes of an execution; `also` is asked for those that start with that. They are stored together, or
+        not at all. It goes on though whoever asked for it has gone.
+
+        Raises ResourceNotFound, and whatever `decide` raises.
+        """
+        return await self._whole(self._change(number, decide, also))
+
+    def read(self, number: int) -> State | None:
+        """As it is now."""
+        live = self._live.get(number)
+        return live.state if live is not None and live.state is not None else records.load(self._store, number)
+
+    def forget(self, number: int) -> None:
+        """It is not there any more."""
+        self._live.pop(number, None)
+
+    # -- details
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Its value, though its task is one that nobody's hanging up ends."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        async def run() -> None:
+            try:
+                value = await work
+            except BaseException as error:
+                if not done.done():
+                    done.set_exception(error)
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+            else:
+                if not done.done():
+                    done.set_result(value)
+
+        self.work.begin(run())
+        return await done
+
+    async def _change(self, number: int, decide: Decide, also: Callable[[], Sequence[New]]) -> State:
+        live = self._live.setdefault(number, _Live())
+        live.users += 1
+        try:
+            async with live.lock:
+                before, after, started = await self._decide(number, live, decide, also)
+        finally:
+            live.users -= 1
+            if not live.users and (live.state is None or not live.state.execution.invocation):
+                self._live.pop(number, None)
+        if after is not before:
+            self.changed(before, after)
+            for new in started:
+                self.changed(None, new.state)
+        return after
+
+    async def _decide(
+        self, number: int, live: _Live, decide: Decide, also: Callable[[], Sequence[New]]
+    ) -> tuple[State, State, Sequence[New]]:
+        before = live.state or records.load(self._store, number)
+        if before is None:
+            raise ResourceNotFound(GONE)
+        live.state = before
+        change = decide(before, self._clock.epoch())
+        if change is None:
+            return before, before, ()
+        after, started = change.onto(before), also()
+        writes = [records.write(each.change, each.state) for each in started]
+        live.state = None  # until that is certain
+        await self._store.write(records.write(change, after, self.rows(before, after)), *writes)
+        live.state = after
+        return before, after, started
+
+    async def _write_new(self, started: Sequence[New]) -> None:
+        await self._store.write(*(records.write(each.change, each.state) for each in started))
+        for new in started:
+            self.changed(None, new.state)

@@ -1,0 +1,70 @@
+"""Invocations of durable functions, as far as the data plane knows of them: what starts one, and what it is told."""
+
+from typing import NamedTuple, Protocol
+
+from lambent.errors import InvalidParameterValue
+from lambent.model import Version
+
+LONGEST_WAIT_S = 900  # that somebody waits for an execution
+
+UNQUALIFIED = "You cannot invoke a durable function using an unqualified ARN."
+TOO_LONG = "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes."
+
+
+class Start(NamedTuple):
+    """A call that starts an execution."""
+
+    version: Version
+    qualifier: str  # as it was given, or as it is to be shown
+    payload: bytes
+    request_id: str
+    trace: str
+    name: str = ""  # of the execution; "": one of its own
+    want_log_tail: bool = False
+
+
+class Finished(NamedTuple):
+    """An execution for whose end somebody has waited, as Invoke tells of it."""
+
+    arn: str
+    payload: bytes
+    function_error: str | None = None
+    log_tail: bytes = b""
+
+
+class Executions(Protocol):
+    """Who runs durable executions."""
+
+    async def run(self, start: Start) -> Finished:
+        """Start it, or find the one of that name, and wait for its end."""
+        ...
+
+    async def accept(self, start: Start) -> str:
+        """The same without waiting: its ARN, once it is on disk."""
+        ...
+
+
+class NoExecutions:
+    """Nobody does: for tests of what comes before."""
+
+    async def run(self, start: Start) -> Finished:
+        raise NotImplementedError
+
+    async def accept(self, start: Start) -> str:
+        raise NotImplementedError
+
+
+def qualifier(version: Version, invoked_arn: str) -> str:
+    """The one that the caller gave. Raises InvalidParameterValue if there was none: a later invocation of the same
+    execution could run other code.
+    """
+    given = invoked_arn[len(version.function_arn) + 1 :]
+    if not given:
+        raise InvalidParameterValue(UNQUALIFIED)
+    return given
+
+
+def check_wait(version: Version) -> None:
+    """Raises InvalidParameterValue if an execution may take longer than anybody may wait."""
+    if version.durable is not None and version.durable.timeout_s > LONGEST_WAIT_S:
+        raise InvalidParameterValue(TOO_LONG)

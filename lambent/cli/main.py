@@ -18,6 +18,7 @@ COMMANDS = {
     "images": "which container images functions can be made of; add some",
     "keys": "access keys that requests are signed with: list, add or remove some",
     "invoke": "run a function once and print its answer",
+    "url": "at which address a function answers HTTP; give it one",
     "clock": "what time the server lives in; move it, if it is virtual",
     "logs": "print what a function has logged, or follow it",
     "events": "failed events that were kept: list, show, replay or purge them",

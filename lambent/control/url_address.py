@@ -13,6 +13,7 @@ LABEL = ".lambda-url."
 PREFIX = "/_lambent/url/"  # the path form: PREFIX + URL-ID + the path that the function sees
 _HOST = re.compile(r"(?P<id>[a-z0-9-]{1,63})\.lambda-url\.(?P<region>[a-z0-9-]+)(?:\.[a-z0-9.-]*)?")
 _ALPHABET = string.ascii_lowercase + string.digits
+_SHORT = 20  # characters that the host of a function URL has at least; "127.0.0.1:4566" and its like have fewer
 _ID_LENGTH = 32  # as on AWS, where an id comes of the account; here it is chance, and cannot be guessed
 
 
@@ -32,7 +33,8 @@ def new_id() -> str:
 
 def is_meant(request: Request) -> bool:
     """Whether a request is for a function URL, of whatever name: the cheap look that every request gets."""
-    return LABEL in request.headers.get("host", "").lower() or request.path.startswith(PREFIX)
+    host = request.headers.get("host", "")
+    return (len(host) > _SHORT and LABEL in host.lower()) or request.path.startswith(PREFIX)
 
 
 def address_of(request: Request) -> Address | None:
@@ -40,7 +42,8 @@ def address_of(request: Request) -> Address | None:
     host, port = split_port(request.headers.get("host", "").lower())
     found = _HOST.fullmatch(host)
     if found is not None:
-        return Address(found["id"], found["region"], request.path or "/", host, port)
+        path = request.path if request.path.startswith("/") else "/"  # OPTIONS may ask about "*"
+        return Address(found["id"], found["region"], path, host, port)
     if not request.path.startswith(PREFIX):
         return None
     url_id, _, rest = request.path.removeprefix(PREFIX).partition("/")

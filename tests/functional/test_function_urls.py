@@ -10,6 +10,8 @@ import pytest
 from real_server import Function, Server, wait_until
 from url_client import Url, send
 
+from lambent.cli.main import main
+
 FORBIDDEN = "Forbidden. For troubleshooting Function URL authorization issues"
 
 WEB = """
@@ -314,3 +316,35 @@ def test_node_functions_stream_as_on_aws_and_are_understood_without_streaming_to
         heard = url.call("PATCH")
         assert (heard.status, heard.header("Content-Type"), heard.body) == (418, "text/plain", b"PATCH")
         assert [value for name, value in heard.headers if name == "Set-Cookie"] == ["a=1", "b=2"]
+
+
+def test_the_command_gives_a_function_an_address_changes_it_and_takes_it_away(
+    closed: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def url(*words: str) -> tuple[int, str, str]:
+        status = main(["url", closed.name, *words, "--endpoint-url", closed.server.endpoint])
+        said = capsys.readouterr()
+        return status, said.out.strip(), said.err
+
+    def call(address: str, **headers: str) -> int:
+        known = Url.__new__(Url)
+        known.server, known.host = closed.server, address.removeprefix("http://").rstrip("/")
+        return known.call(headers=headers).status
+
+    status, out, err = url()
+    assert (status, out) == (1, "")
+    assert f"lambent url {closed.name} --public" in err
+    status, address, err = url("--public", "--cors", "https://a.example")
+    assert (status, call(address)) == (0, 200)
+    assert f"{closed.server.endpoint}/_lambent/url/" in err
+    assert url()[:2] == (0, address)
+    status, same, err = url("--iam", "--stream")
+    assert (status, same, call(address)) == (0, address, 403)
+    assert "signed requests (AWS_IAM), streamed" in err
+    assert url("--public")[0] == 0
+    assert call(address) == 200
+    assert url("--delete")[0] == 0
+    assert call(address) == 403
+    assert url("--stream")[0] == 1
+    assert main(["url", "nobody", "--public", "--endpoint-url", closed.server.endpoint]) == 1
+    assert "Function does not exist" in capsys.readouterr().err

@@ -128,8 +128,10 @@ class Provisioner:
         return target
 
     def _wake(self, target: Target) -> None:
-        self._begin_work(target)
-        target.woken.set()
+        """Nobody tends a target that was given up: a timer that outlived it would stop virtual time for ever."""
+        if self._targets.get(target.key) is target:
+            self._begin_work(target)
+            target.woken.set()
 
     def _begin_work(self, target: Target) -> None:
         """Virtual time waits from the moment in which it is known that there is something to do."""

@@ -14,6 +14,7 @@ from lambent.wire.formats import Convert
 from lambent.wire.formats.tree import Factory, TreeFormat, as_it_is
 from lambent.wire.shapes import Shape
 
+WIDTHS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -23,12 +24,18 @@ def _string(value: Any) -> Any:
     raise wrong_type(value, "String")
 
 
-def _integer(value: Any) -> Any:
-    if type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        return int(value)
-    raise wrong_type(value, "an Integer")
+def _integer(shape: Shape) -> Convert:
+    """Whole numbers of the shape's width: a larger one means nothing to AWS, and cannot be kept here."""
+    least, most = WIDTHS[shape.type]
+
+    def convert(value: Any) -> Any:
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is int and least <= value <= most:
+            return value
+        raise wrong_type(value, "an Integer" if shape.type == "integer" else "a Long")
+
+    return convert
 
 
 def _float(value: Any) -> Any:
@@ -80,8 +87,8 @@ def _always(convert: Convert) -> Factory:
 _IN: dict[str, Factory] = {
     "string": _always(_string),
     "character": _always(_string),
-    "integer": _always(_integer),
-    "long": _always(_integer),
+    "integer": _integer,
+    "long": _integer,
     "float": _always(_float),
     "double": _always(_float),
     "boolean": _always(_boolean),

@@ -3,12 +3,13 @@
 import base64
 import json
 import math
+import re
 from typing import Any
 
 from lambent.wire import timestamps
 from lambent.wire.faults import malformed
 from lambent.wire.formats import Convert
-from lambent.wire.formats.json import blob_out
+from lambent.wire.formats.json import WIDTHS, blob_out
 from lambent.wire.formats.tree import as_it_is
 from lambent.wire.shapes import Shape
 
@@ -67,11 +68,23 @@ def _quoted(text: str) -> str:
     return text
 
 
+_WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)  # Python alone takes 1_000, blanks and the digits of any script
+
+
 def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise malformed("STRING_VALUE can not be converted to an Integer") from None
+    return _whole(text, "integer", "an Integer")
+
+
+def _long(text: str) -> int:
+    return _whole(text, "long", "a Long")
+
+
+def _whole(text: str, kind: str, words: str) -> int:
+    least, most = WIDTHS[kind]
+    number = int(text) if _WHOLE.fullmatch(text.strip()) else most + 1
+    if least <= number <= most:
+        return number
+    raise malformed(f"STRING_VALUE can not be converted to {words}")
 
 
 def _float(text: str) -> float:
@@ -120,7 +133,7 @@ _IN: dict[str, Convert] = {
     "string": as_it_is,
     "character": as_it_is,
     "integer": _integer,
-    "long": _integer,
+    "long": _long,
     "float": _float,
     "double": _float,
     "boolean": _boolean,

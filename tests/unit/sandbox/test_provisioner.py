@@ -406,6 +406,15 @@ async def test_a_function_that_is_gone_has_nothing_provisioned(world: World) -> 
     assert (world.gate.provided, world.starter.living, world.provisioner.qualifiers()) == ({}, [], [])
 
 
+async def test_of_one_that_was_in_trouble_and_is_gone_no_timer_stops_the_time(world: World) -> None:
+    world.starter.trouble = InitFailed()
+    await world.look()
+    world.wanted = {}
+    await world.look()
+    await world.pass_time(3600)
+    assert world.clock._workers == 0
+
+
 def test_shares_are_rounded_and_add_up() -> None:
     one, two = version(version="1"), version(version="2")
     assert split([(one, 1.0)], 7) == [(one, 7)]

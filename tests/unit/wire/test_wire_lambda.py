@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -154,12 +155,21 @@ def test_a_body_that_is_no_json_object_is_a_serialization_error(wire: Wire, body
         ("Handler", "7", "NUMBER_VALUE can not be converted to String"),
         ("Layers", '"x"', "Unrecognized collection type class java.lang.String"),
         ("Handler", "{}", "Start of structure or map found where not expected."),
+        ("Timeout", "2147483648", "NUMBER_VALUE can not be converted to an Integer"),
+        ("Timeout", "-1e30", "NUMBER_VALUE can not be converted to an Integer"),
     ],
 )
 def test_a_member_of_another_type_is_a_serialization_error(wire: Wire, member: str, value: str, words: str) -> None:
     body = f'{{"{member}": {value}}}'.encode()
     error = refused(wire, request("POST", "/2015-03-31/functions", body=body))
     assert (error.code, error.message) == ("SerializationException", words)
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "1_0", "\u0663", "0x1", "--1", "1" * 5000, ""])
+def test_a_number_in_a_path_has_64_bits_and_plain_digits(wire: Wire, number: str) -> None:
+    error = refused(wire, request("GET", f"/2018-10-31/layers/shelf/versions/{quote(number)}/policy"))
+    assert error.status in (400, 404)
+    assert "can not be converted to a Long" in error.message or not number
 
 
 def test_several_broken_constraints_are_counted_and_joined(wire: Wire) -> None:

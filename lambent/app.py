@@ -11,12 +11,15 @@ import os
 import time
 from typing import Any
 
-from lambent import __version__
+from lambent import __version__, mapping_sources
 from lambent.capacity import EngineCapacity
 from lambent.clock import Clock, RealClock, VirtualClock, iso
 from lambent.control import deployment, download, environments, mappings
 from lambent.control.control import Control
 from lambent.control.documents import as_version
+from lambent.durable.api import DurableApi
+from lambent.durable.checkpoints import sdk_operations
+from lambent.durable.engine import Executions
 from lambent.edge.clock import ClockDoor
 from lambent.edge.doors import Doors
 from lambent.edge.events import EventsDoor
@@ -125,13 +128,18 @@ class App:
             Answers(self.events.database), stores.functions, self.clock, settings.keep_answers_mb * MB, self.telling.key
         )
         capacity.gone = lambda *function: self.spawn(self.idempotency.forget(*function))
+        self.executions = Executions(
+            self.events.database, self.invoker, self.resolver, self.loops, clock=self.clock,
+            born=lambda *function: stores.functions.get(*function).created_at,
+        )  # fmt: skip
         self.data = DataPlane(
             self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock,
-            gate=self.control.guard,
+            gate=self.control.guard, executions=self.executions,
         )  # fmt: skip
         self.triggers = Triggers(
-            self.events, self.delivery, self.resolver, may=self.control.permits.may, clock=self.clock,
-            key=self.control.secret,
+            self.control, self.events, self.delivery,
+            mapping_sources.Engine(self.invoker, self.resolver, self.loops, self.clock),
+            mapping_sources.Notes(self.control, self.metrics, self.journal),
         )  # fmt: skip
         self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)
 
@@ -161,7 +169,12 @@ class App:
             self.stores.function_urls, self.data, self.control.permits, self.identity.authenticator.signer, wire=wire,
             settings=settings, clock=self.clock, metrics=self.metrics,
         )  # fmt: skip
-        self.frontdoor = FrontDoor(wire, self.control, self.data, self.extras, services, urls=urls.answer)
+        executions = self.executions
+        durable = DurableApi(executions.store, executions, self.names, self.clock, self.control.permits)
+        self.frontdoor = FrontDoor(
+            wire, self.control, self.data, self.extras, services, urls=urls.answer,
+            durable=durable.operations | sdk_operations(executions),
+        )  # fmt: skip
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real, self.identity.vending.answer)
@@ -184,6 +197,7 @@ class App:
         await deployment.resume(self.control)
         mappings.resume(self.control)
         await self.events.start()
+        await self.executions.start()
         self.delivery.start()
         self.idempotency.start()
         self.spawn(asyncio.to_thread(self.stores.look_through_packages))
@@ -210,8 +224,9 @@ class App:
         if self.server:
             await self.server.close(self.settings.drain_s)
         await self.events.drain(max(0.0, deadline - time.monotonic()))
+        await self.executions.close(max(0.0, deadline - time.monotonic()))
         await self.delivery.close()
-        await self.triggers.close()
+        await self.triggers.close(max(0.0, deadline - time.monotonic()))
         await self.idempotency.close(max(0.0, deadline - time.monotonic()))
         await self.keeper.close(max(0.0, deadline - time.monotonic()))
         await self.data.streams.close()
@@ -284,6 +299,7 @@ class App:
             "functions": len(self.stores.functions.all_latest()),
             "concurrency": self.limits.status(),
             "events": self.events.counts() | await asyncio.to_thread(self.delivery.counts),
+            "durable": self.executions.counts(),
             "idempotency": self.idempotency.counts(),
             "journal": {"lost": self.journal.lost},
         }

@@ -16,6 +16,14 @@ class ImageConfig(msgspec.Struct, frozen=True):
     working_directory: str | None = None
 
 
+class Durability(msgspec.Struct, frozen=True):
+    """The DurableConfig of a function: how long each of its executions may take, and is remembered afterwards."""
+
+    timeout_s: int
+    retention_days: int
+    kms_key: str = ""  # ARN; "": none
+
+
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """One deployable state of a function: `$LATEST` as it is now, or a published version.
 
@@ -41,6 +49,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     image: ImageConfig | None = None  # None: a zip
     layers: tuple[str, ...] = ()  # code-store digests, in order of application
     subnets: tuple[str, ...] = ()  # of VpcConfig; none: not in a VPC
+    file_systems: tuple[tuple[str, str], ...] = ()  # ARN of an access point, path inside
     log_format: str = "Text"  # or "JSON"
     application_log_level: str | None = None
     system_log_level: str | None = None
@@ -48,8 +57,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     snap_start: bool = False  # a published version whose sandboxes are clones of one that was initialised at publish
     dead_letter: str = ""  # ARN of the function's dead-letter queue or topic
     active_tracing: bool = False  # TracingConfig: it decides itself which invocations are sampled
+    durable: Durability | None = None  # None: it is no durable function
     # The qualifier whose provisioned concurrency this is; its sandboxes are kept apart from those on demand.
     provisioned: str = ""
+    per_tenant: bool = False  # each invocation names a tenant, and sandboxes are shared within tenants only
+    tenant: str = ""  # whose sandboxes this is about, once an invocation has named one
     state: str = "Active"  # Pending | Active | Inactive | Failed
     state_reason: str = ""
     # Derived once, since every invocation reads them.
@@ -64,6 +76,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "pool_key", f"{bare}:{self.version}@{self.revision}")
         if self.provisioned:
             msgspec.structs.force_setattr(self, "pool_key", f"{self.pool_key}+{self.provisioned}")
+        if self.tenant:  # no tenant's id holds a #
+            msgspec.structs.force_setattr(self, "pool_key", f"{self.pool_key}#{self.tenant}#")
 
     @property
     def husk_runtime(self) -> str:
@@ -110,6 +124,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     due: float  # epoch seconds: not to be tried before
     attempts: int = 0  # that the function has answered, with an error
     throttles: int = 0  # and other failures of ours since: they use up no retry
+    tenant: str = ""  # of a function with tenants
 
     @property
     def function(self) -> tuple[str, str, str]:
@@ -151,6 +166,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     payload: tuple[int, int] = (0, 0)
     answer: tuple[int, int] = (0, 0)
     onward: str = ""  # the trace header for whatever its end sets off
+    tenant: str = ""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

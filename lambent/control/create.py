@@ -6,15 +6,20 @@ from typing import Any
 from lambent.arns import FunctionRef
 from lambent.control import (
     capacity_providers,
+    code_signing,
     deployment,
     destinations,
     documents,
+    durable_config,
     environments,
+    file_systems,
     function_layers,
     images,
+    kms,
     lookup,
     options,
     rules,
+    signatures,
     snapstart,
     sources,
     versions,
@@ -35,7 +40,10 @@ async def create_function(control: Control, call: Call) -> Document:
     destinations.check_dead_letters(ref, asked.get("DeadLetterConfig"))
     source = sources.named(call, asked["Code"], asked.get("PackageType", "Zip"), "creating")
     _refuse_existing(control, ref)
+    signing = code_signing.wanted(control, call, asked.get("CodeSigningConfigArn"), asked.get("PackageType", "Zip"))
     source = await sources.fetched(control, source)
+    signed = await signatures.check_code(control, ref, signing, source.package)
+    await signatures.check_layers(control, call, ref, signing, asked.get("Layers") or ())
     environment = await environments.sealed(control, ref, asked)
     async with sources.kept(control, ref, source, _architectures(control, asked)) as code:
         layers = function_layers.choose(control, call, asked.get("Layers") or ())
@@ -56,6 +64,7 @@ def _check(control: Control, call: Call) -> None:
     images.check(asked, asked.get("PackageType", "Zip"))
     rules.check_architectures(control, asked.get("Architectures") or ())
     rules.check_settings(asked)
+    kms.check(asked.get("KMSKeyArn"), call.region)
     if asked.get("PackageType") == "Image":
         rules.check_images(control)
     else:
@@ -64,6 +73,8 @@ def _check(control: Control, call: Call) -> None:
     options.refuse_unbuilt(asked["Code"])
     capacity_providers.refuse_use(control, call)
     snapstart.check(control, asked)
+    file_systems.check(control, asked, asked)
+    durable_config.check_new(asked)
     rules.check_tags(asked.get("Tags") or {})
 
 
@@ -99,6 +110,8 @@ def _latest(
         | environment
         | code.config
         | destinations.dead_letters(asked, {})
+        | durable_config.configured(asked, {})
+        | file_systems.configured(asked, {})
         | vpc.configured(asked, {}, ref.account, ref.region),
         code_digest=code.digest,
         code_size=code.size,
@@ -125,6 +138,8 @@ def _config(control: Control, name: str, asked: dict[str, Any]) -> dict[str, Any
         "TracingConfig": {"Mode": (asked.get("TracingConfig") or {}).get("Mode", "PassThrough")},
         documents.DEPLOYMENT: str(uuid.uuid4()),
     }
+    if asked.get("TenancyConfig"):
+        config["TenancyConfig"] = asked["TenancyConfig"]
     if config["PackageType"] == "Image":
         config |= images.shown(asked.get("ImageConfig"))
     else:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lambent.arns import function_arn, runtime_version_arn
-from lambent.control import snapstart, vpc
+from lambent.control import durable_config, snapstart, vpc
 from lambent.model import Document, ImageConfig, Version
 from lambent.store.functions import LATEST, StoredVersion
 
@@ -104,12 +104,15 @@ def as_version(stored: StoredVersion) -> Version:
         sealed_environment=base64.b64decode(config.get("Environment", {}).get("Sealed", "")),
         layers=stored.layer_digests,
         subnets=vpc.subnets(config),
+        file_systems=tuple((each["Arn"], each["LocalMountPath"]) for each in config.get("FileSystemConfigs", ())),
         log_format=logging["LogFormat"],
         application_log_level=logging.get("ApplicationLogLevel"),
         system_log_level=logging.get("SystemLogLevel"),
         log_group=logging["LogGroup"],
         dead_letter=config.get("DeadLetterConfig", {}).get("TargetArn", ""),
         active_tracing=config["TracingConfig"]["Mode"] == "Active",
+        durable=durable_config.durability(config),
+        per_tenant="TenancyConfig" in config,
         snap_start=snapstart.applies(config) and stored.version != LATEST,
         state=stored.state,
         state_reason=stored.state_reason or "",

@@ -7,11 +7,7 @@ from lambent.errors import InvalidParameterValue, NotImplementedYet
 
 # Option -> whether the value given asks for something; a value that asks for nothing is what AWS does by default.
 _ASKS: dict[str, Callable[[Any], bool]] = {
-    "KMSKeyArn": bool,
-    "FileSystemConfigs": bool,
     "CodeSigningConfigArn": bool,
-    "TenancyConfig": lambda value: True,
-    "DurableConfig": lambda value: True,
 }
 
 # Option -> why it is refused for good (decision 29); an empty value asks for nothing.

@@ -9,9 +9,12 @@ from lambent.control import (
     deployment,
     destinations,
     documents,
+    durable_config,
     environments,
+    file_systems,
     function_layers,
     images,
+    kms,
     lookup,
     options,
     rules,
@@ -72,23 +75,36 @@ def _with_code(control: Control, found: StoredVersion, code: sources.Stored, ask
 
 
 async def update_function_configuration(control: Control, call: Call) -> Document:
+    while True:
+        try:
+            return await _update_configuration(control, call)
+        except environments.MovedError:
+            continue  # somebody else's change came in between; look again what ours comes to
+
+
+async def _update_configuration(control: Control, call: Call) -> Document:
     asked = call.parameters
     ref = lookup.unqualified(call)
     current = lookup.latest(control, ref)
     deployment.check_revision(current, asked.get("RevisionId"))
     rules.check_settings(asked)
+    kms.check(asked.get("KMSKeyArn"), ref.region)
     images.check(asked, current.config["PackageType"])
     if not documents.is_image(current):
         rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
     options.refuse_unbuilt(asked)
+    durable_config.check_change(ref.name, asked, current.config)
     capacity_providers.refuse_change(asked.get("CapacityProviderConfig"))
     destinations.check_dead_letters(ref, asked.get("DeadLetterConfig"))
-    snapstart.check(control, _with_configuration(control, current, asked).config)
-    environment = await environments.sealed(control, ref, asked)
+    wanted = _with_configuration(control, current, asked).config
+    snapstart.check(control, wanted)
+    file_systems.check(control, asked, wanted)
+    environment = await environments.resealed(control, current, asked)
     async with control.blobs.holding():
         layers = None if asked.get("Layers") is None else function_layers.choose(control, call, asked["Layers"])
 
         def change(found: StoredVersion) -> StoredVersion:
+            environments.check_unmoved(current, found)
             return _with_configuration(control, found, asked, environment, layers)
 
         before, after = await deployment.change_latest(control, ref, asked.get("RevisionId"), change)
@@ -102,8 +118,12 @@ def _with_configuration(
 ) -> StoredVersion:  # fmt: skip
     config = found.config | {name: asked[name] for name in _PLAIN if asked.get(name) is not None}
     config |= environment or {}
-    config.pop("DeadLetterConfig", None)
-    config |= destinations.dead_letters(asked, found.config)
+    for name in ("DeadLetterConfig", "FileSystemConfigs"):
+        config.pop(name, None)
+    if not config.get("KMSKeyArn"):
+        config.pop("KMSKeyArn", None)
+    config |= destinations.dead_letters(asked, found.config) | file_systems.configured(asked, found.config)
+    config |= durable_config.configured(asked, found.config)
     config |= vpc.configured(asked, found.config, found.account, found.region)
     if asked.get("EphemeralStorage") is not None:
         config["EphemeralStorage"] = {"Size": asked["EphemeralStorage"]["Size"]}

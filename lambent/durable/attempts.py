@@ -16,6 +16,7 @@ from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.invoke.sampling import new_trace
+from lambent.invoke.tenancy import version_for
 from lambent.model import Invocation, Outcome, Version
 
 log = logging.getLogger("lambent")
@@ -112,7 +113,7 @@ class Attempts:
 
     async def _invoke(self, attempt: Attempt, state: State) -> Outcome:
         execution = state.execution
-        version = self._version(execution)
+        version = version_for(self._version(execution), execution.tenant)
         bare = function_arn(execution.account, execution.region, execution.function)
         invocation = Invocation(
             request_id=attempt.request_id, version=version,
@@ -145,6 +146,7 @@ class Attempts:
 
     def _plain(self, execution: Execution, operation: Operation) -> Invocation:
         version, arn = self._resolver.resolve(execution.account, execution.region, operation.invokes, None)
+        version = version_for(version, operation.tenant)
         now, request_id = self._clock.epoch(), str(uuid.uuid4())
         trace = operation.trace or execution.trace or new_trace(now)
         return Invocation(

@@ -1,5 +1,7 @@
 """CheckpointDurableExecution and GetDurableExecutionState: what the SDK inside a durable function asks."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from lambent.durable import inputs, machine, records, tokens
@@ -11,6 +13,8 @@ from lambent.durable.updates import Chained
 from lambent.errors import InvalidParameterValue
 from lambent.model import Document
 from lambent.wire.parse import Call
+
+Handler = Callable[[Call], Awaitable[Document]]
 
 INVALID = "Invalid checkpoint token"
 USUAL_ITEMS = 100  # of a page; 0 asks for as many
@@ -35,6 +39,14 @@ class _Checkpoint:
 
         self.answered = machine.checkpoint(state, self._asked, now, chain)
         return self.answered.change
+
+
+def sdk_operations(executions: Executions) -> dict[str, Handler]:
+    """What answers each of the two, by its name."""
+    return {
+        "CheckpointDurableExecution": partial(checkpoint_durable_execution, executions),
+        "GetDurableExecutionState": partial(get_durable_execution_state, executions),
+    }
 
 
 async def checkpoint_durable_execution(executions: Executions, call: Call) -> Document:

@@ -10,7 +10,7 @@ from lambent.durable.book import Book, Decide
 from lambent.durable.drafts import error_document
 from lambent.durable.driver import Driver
 from lambent.durable.expiry import Expiry
-from lambent.durable.nouns import SUCCEEDED, Execution, State
+from lambent.durable.nouns import DELETING, SUCCEEDED, Execution, State
 from lambent.durable.starts import Starts
 from lambent.errors import InvalidParameterValue
 from lambent.invoke.durable import Finished, Start
@@ -70,7 +70,10 @@ class Executions:
 
     async def change(self, number: int, decide: Decide) -> State:
         """What becomes of an execution, on disk; what follows from it has begun. Raises what `decide` raises."""
-        return await self.book.change(number, decide)
+        state = await self.book.change(number, decide)
+        if state.execution.status == DELETING:
+            self.expiry.look()
+        return state
 
 
 def finished(execution: Execution, tail: bytes = b"") -> Finished:

@@ -17,6 +17,7 @@ from lambent.invoke.durable import UNQUALIFIED, Start
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.invoke.sampling import new_trace
+from lambent.invoke.tenancy import version_for
 from lambent.model import Durability
 from lambent.store.durable_executions import DurableExecutions
 
@@ -68,8 +69,8 @@ class Starts:
         try:
             version, arn = self._resolver.resolve(execution.account, execution.region, operation.invokes, None)
             config = version.durable
-            if operation.tenant:
-                raise AwsError(_NO_TENANTS, code="InvalidParameterValueException", status=400)
+            if version.per_tenant or operation.tenant:
+                version_for(version, operation.tenant)
             if config is None:
                 return Chained(version.version), None
             qualifier = arn[len(version.function_arn) + 1 :]
@@ -80,7 +81,8 @@ class Starts:
             trace = self._loops.pass_on(trace, version.function_arn, request_id, now)
         except LambentError as error:
             return Chained(error=chained.refused(error)), None
-        asked = Start(version, qualifier, (operation.input or "{}").encode(), request_id, trace)
+        given = (operation.input or "{}").encode()
+        asked = Start(version, qualifier, given, request_id, trace, tenant=operation.tenant)
         new = self._new(asked, config, parent=Parent(execution.number, operation.id))
         child = new.state.execution
         return Chained(version.version, child.number, child.arn), new
@@ -107,18 +109,13 @@ class Starts:
             version=version.version, qualifier=asked.qualifier, name=asked.name or str(uuid.uuid4()), id=execution_id,
             born=self._born(version.account, version.region, version.name), started=now, timeout_s=config.timeout_s,
             retention_days=config.retention_days, kms_key=config.kms_key, digest=_digest(asked.payload),
-            input_bytes=len(asked.payload), trace=asked.trace, request_id=asked.request_id, synchronous=synchronous,
+            input_bytes=len(asked.payload), trace=asked.trace, tenant=asked.tenant,
+            request_id=asked.request_id, synchronous=synchronous,
             parent=parent.number if parent else 0, parent_operation=parent.operation if parent else "",
             deadline=now + config.timeout_s,
         )  # fmt: skip
         state, change = machine.start(execution, asked.payload.decode())
         return New(state, change)
-
-
-_NO_TENANTS = (
-    "The invoked function is not enabled for tenancy configuration. Remove the tenant ID from your request and try "
-    "again."
-)
 
 
 def _digest(payload: bytes) -> str:

@@ -1,6 +1,7 @@
 """Invocations of durable functions, as far as the data plane knows of them: what starts one, and what it is told."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from lambent.errors import InvalidParameterValue
 from lambent.model import Version
@@ -9,6 +10,19 @@ LONGEST_WAIT_S = 900  # that somebody waits for an execution
 
 UNQUALIFIED = "You cannot invoke a durable function using an unqualified ARN."
 TOO_LONG = "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes."
+
+NOT_DURABLE = "The invoked function is not a durable function."
+NO_STREAMS = (
+    "InvokeWithResponseStream is not supported for durable functions: their executions outlast an invocation. Use "
+    "Invoke."
+)
+_NO_KEYS = (
+    "Idempotency-Key is not supported for durable functions. Give the execution a name: the header "
+    "X-Amz-Durable-Execution-Name, DurableExecutionName in the SDKs."
+)
+_NO_CONTEXT = (
+    "ClientContext is not supported for durable functions: an execution has many invocations. Put it into the payload."
+)
 
 
 class Start(NamedTuple):
@@ -20,6 +34,7 @@ class Start(NamedTuple):
     request_id: str
     trace: str
     name: str = ""  # of the execution; "": one of its own
+    tenant: str = ""
     want_log_tail: bool = False
 
 
@@ -62,6 +77,14 @@ def qualifier(version: Version, invoked_arn: str) -> str:
     if not given:
         raise InvalidParameterValue(UNQUALIFIED)
     return given
+
+
+def check_options(parameters: Mapping[str, Any], *, idempotency_key: bool) -> None:
+    """Raises InvalidParameterValue for what an execution would not obey."""
+    if idempotency_key:
+        raise InvalidParameterValue(_NO_KEYS)
+    if parameters.get("ClientContext"):
+        raise InvalidParameterValue(_NO_CONTEXT)
 
 
 def check_wait(version: Version) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.errors import AwsError, InvalidParameterValue, InvalidRequestContent
+from lambent.invoke import durable
 from lambent.invoke import payload as payloads
 from lambent.invoke.idempotency import Idempotency
 from lambent.invoke.keys import HEADER, Term, asked_by, asked_of
@@ -18,6 +19,7 @@ from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Found, Resolver
 from lambent.invoke.sampling import Sampler
 from lambent.invoke.streaming import Streams
+from lambent.invoke.tenancy import version_for
 from lambent.model import Event, Invocation, InvocationKind, Outcome, Version
 from lambent.store.answers import StoredAnswer
 from lambent.store.queue import Rows
@@ -63,6 +65,7 @@ class DataPlane:
     def __init__(
         self, resolver: Resolver, invoker: Invoker, intake: Intake, loops: Loops | None = None,
         idempotency: Idempotency | None = None, *, clock: Clock | None = None, gate: Gate | None = None,
+        executions: durable.Executions | None = None,
     ) -> None:  # fmt: skip
         """`clock` is the product's, which dates what comes in; without it that is the invoker's."""
         self.clock = clock or invoker.clock
@@ -74,6 +77,7 @@ class DataPlane:
         self.streams = Streams(invoker)
         self.sampler = Sampler()
         self.gate = gate or OpenGate()
+        self.executions = executions or durable.NoExecutions()
 
     async def invoke(self, call: Call) -> Answer:
         """Invoke: the result and the trace header. Source: lambda-semantics.md §2."""
@@ -82,6 +86,8 @@ class DataPlane:
         if kind == InvocationKind.EVENT:
             return await self._accept(call, parameters.get("Payload"), {"StatusCode": 202})
         invocation = self._invocation(call, "InvokeFunction")
+        if invocation.version.durable is not None:
+            return await self._execute(call, invocation, kind)
         if kind == InvocationKind.DRY_RUN:
             return {"StatusCode": 204}, invocation.trace
         if HEADER in call.request.headers and (keyed := self._keyed(call, invocation.version)):
@@ -92,6 +98,8 @@ class DataPlane:
     async def stream(self, call: Call) -> Answer:
         """InvokeWithResponseStream, RequestResponse or DryRun; a function that does not stream answers in one chunk."""
         invocation = self._invocation(call, "InvokeWithResponseStream")
+        if invocation.version.durable is not None:
+            raise InvalidParameterValue(durable.NO_STREAMS)
         if HEADER in call.request.headers and self._keyed(call, invocation.version):
             raise InvalidParameterValue(
                 "Idempotency-Key is not supported for InvokeWithResponseStream: a stream is not kept. Use Invoke."
@@ -111,19 +119,36 @@ class DataPlane:
         parameters = call.parameters
         version, arn = self._resolve(call)
         body = body or b"{}"
-        _check(parameters, body, ASYNC_LIMIT, call.operation)
+        _check(parameters, body, ASYNC_LIMIT, call.operation, version)
+        tenant = parameters.get("TenantId", "")
+        if version.per_tenant or tenant:
+            version_for(version, tenant)
         now = self.clock.epoch()
         event = Event(
             id=0, request_id=call.request_id, account=version.account, region=version.region, name=version.name,
             qualifier=arn[len(version.function_arn) + 1 :], payload=body, trace=self._trace(call, version, now),
-            received=now, due=now,
+            received=now, due=now, tenant=tenant,
         )  # fmt: skip
+        if version.durable is not None:
+            start = _start(call, version, arn, event.payload, event.trace)
+            return result | {"DurableExecutionArn": await self.executions.accept(start)}, event.trace
         if HEADER in call.request.headers and (keyed := self._keyed(call, version)):
             keys, key, term = keyed
             given = await keys.accept(asked_by(key, event, term), event, self.intake.accept)
             return given.told(result), given.answer.trace
         await self.intake.accept(event)
         return result, event.trace
+
+    async def _execute(self, call: Call, invocation: Invocation, kind: str) -> Answer:
+        """Invoke of a durable function, which waits for the end of the whole execution."""
+        version = invocation.version
+        start = _start(call, version, invocation.invoked_arn, invocation.payload, invocation.trace)
+        durable.check_wait(version)
+        if kind == InvocationKind.DRY_RUN:
+            return {"StatusCode": 204}, invocation.trace
+        ended = await self.executions.run(start)
+        result = _result(invocation, version.version, ended)
+        return result | {"DurableExecutionArn": ended.arn}, invocation.trace
 
     def _resolve(self, call: Call) -> Found:
         """What the call names, if the caller may invoke it. Whoever may not learns nothing of what is there."""
@@ -161,7 +186,9 @@ class DataPlane:
         parameters = call.parameters
         version, arn = self._resolve(call)
         body = parameters.get("Payload") or b"{}"
-        _check(parameters, body, SYNC_LIMIT, operation)
+        _check(parameters, body, SYNC_LIMIT, operation, version)
+        if version.per_tenant or "TenantId" in parameters:
+            version = version_for(version, parameters.get("TenantId", ""))
         now = self.clock.epoch()
         context = parameters.get("ClientContext")
         return Invocation(
@@ -176,7 +203,9 @@ class DataPlane:
         )
 
 
-def _result(invocation: Invocation, executed_version: str, of: Outcome | StoredAnswer) -> dict[str, Any]:
+def _result(
+    invocation: Invocation, executed_version: str, of: Outcome | StoredAnswer | durable.Finished
+) -> dict[str, Any]:
     result = {"StatusCode": 200, "ExecutedVersion": executed_version, "Payload": of.payload}
     if of.function_error:
         result["FunctionError"] = of.function_error
@@ -185,24 +214,24 @@ def _result(invocation: Invocation, executed_version: str, of: Outcome | StoredA
     return result
 
 
-def _check(parameters: dict[str, Any], body: bytes, limit: int, operation: str) -> None:
+def _start(call: Call, version: Version, arn: str, payload: bytes, trace: str) -> durable.Start:
+    """What starts an execution. Raises InvalidParameterValue for what such a call cannot have."""
+    given = durable.qualifier(version, arn)
+    durable.check_options(call.parameters, idempotency_key=HEADER in call.request.headers)
+    parameters = call.parameters
+    return durable.Start(
+        version, given, payload, call.request_id, trace, name=parameters.get("DurableExecutionName", ""),
+        tenant=parameters.get("TenantId", ""), want_log_tail=parameters.get("LogType") == "Tail",
+    )  # fmt: skip
+
+
+def _check(parameters: dict[str, Any], body: bytes, limit: int, operation: str, version: Version) -> None:
     if len(body) > limit:
         message = f"Request must be smaller than {limit} bytes for the {_ACTIONS.get(operation, operation)} operation"
         raise AwsError(message, code="RequestEntityTooLargeException", status=413)
-    if "TenantId" in parameters or "DurableExecutionName" in parameters:
-        _refuse_foreign(parameters)
+    if "DurableExecutionName" in parameters and version.durable is None:
+        raise InvalidParameterValue(durable.NOT_DURABLE)
     payloads.check(body)
-
-
-def _refuse_foreign(parameters: dict[str, Any]) -> None:
-    """Parameters that only functions of a kind that cannot be made here would take."""
-    if "TenantId" in parameters:
-        raise InvalidParameterValue(
-            "The invoked function is not enabled for tenancy configuration. Remove the tenant ID from your request and "
-            "try again."
-        )
-    if "DurableExecutionName" in parameters:
-        raise InvalidParameterValue("The invoked function is not a durable function.")
 
 
 def _client_context(text: str) -> str:

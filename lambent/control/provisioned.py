@@ -111,7 +111,9 @@ def _check_versions(control: Control, ref: FunctionRef, versions: tuple[str, ...
         raise InvalidParameterValue("Alias with weights can not be used with Provisioned Concurrency")
     if versions[0] == LATEST:
         raise InvalidParameterValue(_UNPUBLISHED)
-    if snapstart.applies(lookup.version(control, ref).config):  # AWS's rule, our sentence
+    if lookup.version(control, ref).config.get("TenancyConfig"):  # this and the next: AWS's rules, our sentences
+        raise InvalidParameterValue("Provisioned Concurrency is not supported for functions with tenant isolation.")
+    if snapstart.applies(lookup.version(control, ref).config):
         raise InvalidParameterValue("Provisioned Concurrency is not supported for SnapStart enabled functions.")
 
 

@@ -48,6 +48,8 @@ def check(control: Control, config: Mapping[str, Any]) -> None:
         raise _unsupported(f"EphemeralStorage of more than {MOST_TMP_MB} MB")
     if config.get("FileSystemConfigs"):
         raise _unsupported("FileSystemConfigs")
+    if config.get("TenancyConfig"):
+        raise _unsupported("TenancyConfig")
     refusal = control.capacity.refuse_snapshots()
     if refusal:
         raise InvalidParameterValue(f"SnapStart is not possible on this machine: {refusal}")

@@ -3,12 +3,20 @@
 from typing import NamedTuple, Protocol
 
 from lambent.clock import Clock
-from lambent.errors import AwsError, LambentError, ResourceNotFound, ServiceException, TooManyRequests
+from lambent.errors import (
+    AwsError,
+    InvalidParameterValue,
+    LambentError,
+    ResourceNotFound,
+    ServiceException,
+    TooManyRequests,
+)
 from lambent.events import fate
-from lambent.events.end import FUNCTION_GONE, RECURSION, SUCCESS, End
+from lambent.events.end import FUNCTION_GONE, RECURSION, SUCCESS, TENANT_MISMATCH, End
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
+from lambent.invoke.tenancy import version_for
 from lambent.model import Event, Invocation, InvocationKind, InvokeConfig, Outcome, Version
 
 
@@ -46,6 +54,8 @@ class Attempts:
             version, arn = self.version(event)
         except ResourceNotFound as error:
             return Result(None, self._end(event, condition or FUNCTION_GONE, config, error=error))
+        except InvalidParameterValue as error:
+            return Result(None, self._end(event, condition or TENANT_MISMATCH, config, error=error))
         except LambentError as error:
             return self._refused(event, config, error, None)
         if condition is not None:
@@ -70,7 +80,10 @@ class Attempts:
 
     def version(self, event: Event) -> tuple[Version, str]:
         """What would run it now. Raises LambentError."""
-        return self._resolver.resolve(event.account, event.region, event.name, event.qualifier or None)
+        version, arn = self._resolver.resolve(event.account, event.region, event.name, event.qualifier or None)
+        if version.per_tenant or event.tenant:
+            version = version_for(version, event.tenant)
+        return version, arn
 
     def room(self, event: Event) -> tuple[int, bool]:
         """How many more of its kind would be let in now, and whether nobody else may take their places."""

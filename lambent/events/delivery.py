@@ -83,5 +83,5 @@ def _as_new(entry: Kept, now: float) -> Event:
     return Event(
         id=0, request_id=entry.request_id, account=entry.account, region=entry.region, name=entry.name,
         qualifier=entry.qualifier, payload=entry.payload, trace=lineage.without(entry.trace), received=now,
-        due=now,
+        due=now, tenant=entry.tenant,
     )  # fmt: skip

@@ -11,6 +11,7 @@ ZERO_RESERVED_CONCURRENCY = "ZeroReservedConcurrency"
 # Lambent's own words, for ends of which AWS's pages name no condition:
 RECURSION = "RecursionDetected"
 FUNCTION_GONE = "FunctionNotFound"
+TENANT_MISMATCH = "TenantMismatch"  # it names none of a function with tenants, or one of a function without
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):

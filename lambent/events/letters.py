@@ -103,7 +103,7 @@ def _letter(
     ended = Ended(
         received=event.received, failed=end.now, trace=event.trace, condition=end.condition, attempts=event.attempts,
         status=end.status, error_type=(outcome.error_type or "") if outcome else "", payload=places[0],
-        answer=places[1], onward=onward,
+        answer=places[1], onward=onward, tenant=event.tenant,
     )  # fmt: skip
     return Letter(
         request_id=event.request_id, account=event.account, region=event.region, name=event.name,

@@ -9,6 +9,7 @@ from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound, Un
 from lambent.events.messages import id_of, message_for, service_of
 from lambent.invoke.operations import ASYNC_LIMIT, Intake
 from lambent.invoke.resolve import Resolver
+from lambent.invoke.tenancy import version_for
 from lambent.model import Event, Letter
 from lambent.principal import Principal
 from lambent.store.outbox import OutboxStore
@@ -87,6 +88,7 @@ class LambdaTarget:
             ref = parse_function(letter.target, None, account=parts[4], region=parts[3])
             self._check(letter, ref)
             version, arn = self._resolver.resolve(ref.account, parts[3], ref.name, ref.qualifier)
+            version = version_for(version, "")  # a record names no tenant
         except (ResourceNotFound, InvalidParameterValue) as error:
             raise Undeliverable(error.message) from error
         now = self._clock.epoch()

@@ -85,19 +85,21 @@ def asked_of(key: str, invocation: Invocation, term: Term) -> Asked:
     """What an invocation asks under a key. All that its function sees of it counts; how it is answered does not."""
     version = invocation.version
     qualifier = invocation.invoked_arn[len(version.function_arn) + 1 :]
-    scope = _scope((version.account, version.region, version.name), qualifier, key, term)
+    scope = _scope((version.account, version.region, version.name), qualifier, key, term, version.tenant)
     digest = _digest(invocation.kind, invocation.client_context or "", invocation.payload)
     return Asked(scope, digest, invocation.request_id, invocation.trace, term)
 
 
 def asked_by(key: str, event: Event, term: Term) -> Asked:
     """The same of an event."""
-    scope = _scope(event.function, event.qualifier, key, term)
+    scope = _scope(event.function, event.qualifier, key, term, event.tenant)
     return Asked(scope, _digest(InvocationKind.EVENT, "", event.payload), event.request_id, event.trace, term)
 
 
-def _scope(function: FunctionKey, qualifier: str, key: str, term: Term) -> Scope:
-    return Scope(*function, "" if qualifier == LATEST else qualifier, checked(key), term.born)
+def _scope(function: FunctionKey, qualifier: str, key: str, term: Term, tenant: str) -> Scope:
+    """Tenants have keys of their own: no key holds a blank, so that two can never be taken for one."""
+    own = f"{tenant} {checked(key)}" if tenant else checked(key)
+    return Scope(*function, "" if qualifier == LATEST else qualifier, own, term.born)
 
 
 def _digest(kind: str, context: str, payload: bytes) -> str:

@@ -92,7 +92,8 @@ def initialization(version: Version) -> str:
 
 def start(request_id: str, version: Version, at: float) -> bytes:
     if version.log_format == "JSON":
-        return _event(at, "platform.start", {"requestId": request_id, "version": version.version})
+        record: dict[str, object] = {"requestId": request_id, "version": version.version}
+        return _event(at, "platform.start", record | _tenant(version))
     return f"START RequestId: {request_id} Version: {version.version}\n".encode()
 
 
@@ -144,9 +145,15 @@ def _report_event(request_id: str, version: Version, outcome: Outcome, at: float
         metrics["restoreDurationMs"] = round(outcome.restore_ms, 3)
         metrics["billedRestoreDurationMs"] = outcome.restore_billed_ms
     record: dict[str, object] = {"requestId": request_id, "metrics": metrics, "status": outcome.status}
+    record |= _tenant(version)
     if outcome.error_type and outcome.status != "success":
         record["errorType"] = outcome.error_type
     return _event(at, "platform.report", record)
+
+
+def _tenant(version: Version) -> dict[str, object]:
+    """Source: "Monitoring Lambda functions with tenant isolation", AWS Lambda Developer Guide."""
+    return {"tenantId": version.tenant} if version.tenant else {}
 
 
 def _event(at: float, kind: str, record: dict[str, object]) -> bytes:

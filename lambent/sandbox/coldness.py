@@ -12,6 +12,7 @@ Value = TypeVar("Value")
 
 MOST = 10_000  # versions whose last loss is remembered, and functions whose last change is
 FIRST = "first call of this version on this node"
+FIRST_OF_TENANT = "first call for this tenant on this node"
 AGENT_DIED = "the node agent had died, and all sandboxes with it"
 FOR_MEMORY = "its idle sandboxes had been stopped to make room in memory"
 FOR_A_PLACE = "its idle sandboxes had been stopped to make places for others"
@@ -56,6 +57,8 @@ class Losses:
 
     def _never_any(self, pool: Pool) -> str:
         at = self._changes.get(pool.function) if pool.version == "$LATEST" else None
+        if pool.tenant:
+            return FIRST_OF_TENANT
         return FIRST if at is None else f"first call since the function was updated at {iso(at)}"
 
 

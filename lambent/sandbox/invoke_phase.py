@@ -90,6 +90,8 @@ async def _ask(sandbox: "Sandbox", invocation: Invocation, flow: Flow | None) ->
     }
     if invocation.client_context is not None:
         meta["context"] = invocation.client_context
+    if sandbox.version.tenant:
+        meta["tenant"] = sandbox.version.tenant
     sandbox.watch.begin(sandbox)
     try:
         sandbox.flow = flow

@@ -191,6 +191,7 @@ class Keeper:
         if pool is None:
             function = (version.account, version.region, version.name)
             pool = self.pools[key] = Pool(key, function, version.version, version.memory_mb)
+            pool.tenant = version.tenant
             pool.code = frozenset((version.code_digest, *version.layers))
         return pool
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from lambent.errors import AgentGone, NotNow
 from lambent.model import Version
-from lambent.sandbox import coldness
+from lambent.sandbox import coldness, tenants
 from lambent.sandbox import pool as decisions
 from lambent.sandbox.pool import Node, Pool, Step
 from lambent.sandbox.sandbox import Sandbox
@@ -57,6 +57,7 @@ async def obtain(keeper: "Keeper", pool: Pool, version: Version, *, fresh: bool 
                     sandbox.waited = (time.monotonic() - came) * 1000, reason
                 return sandbox
             case Step.START:
+                tenants.check(pool, keeper.all_pools(), keeper.settings.concurrency)
                 waited_ms = (time.monotonic() - came) * 1000
                 if reason:
                     keeper.places.make_room()

@@ -21,6 +21,7 @@ class Pool:
         self.function = function  # account, region, name
         self.version = version  # "$LATEST" or a number
         self.memory_mb = memory_mb  # what one may use at most
+        self.tenant = ""  # whose alone its sandboxes are; "": the function has no tenants
         self.code: frozenset[str] = frozenset()  # digests of what its sandboxes read
         self.idle: list[Sandbox] = []  # least recently used first
         self.busy: set[Sandbox] = set()

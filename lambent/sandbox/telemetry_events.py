@@ -115,7 +115,8 @@ def _status(error_type: str | None) -> str:
 
 
 def start(at: float, request_id: str, version: Version, trace: str) -> Event:
-    return platform(at, "start", {"requestId": request_id, "version": version.version, "tracing": tracing(trace)})
+    record = {"requestId": request_id, "version": version.version, "tracing": tracing(trace)}
+    return platform(at, "start", record | {"tenantId": version.tenant or None})
 
 
 def runtime_done(

@@ -35,6 +35,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     error_type: str
     answer: bytes
     undelivered: str
+    tenant: str = ""
 
 
 class Which(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +113,7 @@ def kept_columns(letter: Letter, undelivered: str = "") -> dict[str, Any]:
         "qualifier": letter.qualifier, "payload": payload, "trace": ended.trace, "received": ended.received,
         "failed": ended.failed, "condition": ended.condition, "attempts": ended.attempts, "status": ended.status,
         "error_type": ended.error_type, "answer": answer, "undelivered": undelivered,
-        "size": len(payload) + len(answer) + OVERHEAD,
+        "size": len(payload) + len(answer) + OVERHEAD, "tenant": ended.tenant,
     }  # fmt: skip
 
 

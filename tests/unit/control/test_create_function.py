@@ -227,7 +227,6 @@ async def test_what_aws_refuses_is_refused_in_its_words(client, changes, status,
     [
         ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "Ipv6AllowedForDualStack"),
         ({"KMSKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}, "KMSKeyArn"),
-        ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "TenancyConfig"),
         ({"DurableConfig": {"ExecutionTimeout": 60}}, "DurableConfig"),
     ],
 )

@@ -1,9 +1,10 @@
 -- name: event_add -- one accepted event
 INSERT INTO events (
-    id, request_id, account, region, name, qualifier, payload, trace, received, due, attempts, throttles, taken
+    id, request_id, account, region, name, qualifier, payload, trace, received, due, attempts, throttles, tenant,
+    taken
 ) VALUES (
     :id, :request_id, :account, :region, :name, :qualifier, :payload, :trace, :received, :due, :attempts, :throttles,
-    :taken
+    :tenant, :taken
 );
 
 -- name: events_last_id -- the highest number that an event has

@@ -1,10 +1,10 @@
 -- name: kept_add -- an event that failed and went nowhere
 INSERT INTO kept (
     id, request_id, account, region, name, qualifier, payload, trace, received, failed, condition, attempts, status,
-    error_type, answer, undelivered, size
+    error_type, answer, undelivered, size, tenant
 ) VALUES (
     (SELECT COALESCE(MAX(id), 0) + 1 FROM kept), :request_id, :account, :region, :name, :qualifier, :payload, :trace,
-    :received, :failed, :condition, :attempts, :status, :error_type, :answer, :undelivered, :size
+    :received, :failed, :condition, :attempts, :status, :error_type, :answer, :undelivered, :size, :tenant
 );
 
 -- name: kept_add_to -- one more place to which an event that is kept already could not be delivered

@@ -36,6 +36,7 @@ class Guard:
 
     def check(self, call: Call) -> None:
         """Raise AccessDeniedException if the caller may not do that to what the call names."""
+        _check_role(call)
         text = next((call.parameters[name] for name in _NAMED_BY if call.parameters.get(name)), "")
         if ":" not in text and not self.denying:
             return  # a bare name is the caller's own
@@ -53,6 +54,13 @@ class Guard:
         if own and (not self.denying or (call.operation in _WAYS_OUT and who.arn.endswith(":root"))):
             return
         self._permits.demand(who, action, ref)
+
+
+def _check_role(call: Call) -> None:
+    """Nobody who has proved who it is hands a role of another account to a function, whose credentials are that."""
+    role = call.parameters.get("Role")
+    if role and call.caller.proven and role.split(":")[4] != call.account:
+        raise AwsError("Cross-account pass role is not allowed.", code="AccessDeniedException", status=403)
 
 
 def caller(call: Call) -> Principal:

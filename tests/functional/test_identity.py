@@ -249,6 +249,15 @@ def test_users_of_other_accounts_are_no_operators(guarded, function, tenant) -> 
     assert "Function not found: arn:aws:lambda:us-east-1:444455556666:function:orders" in lambent("logs", "orders")
 
 
+def test_a_role_of_another_account_is_given_to_no_function(guarded, function, tenant) -> None:
+    code = {"ZipFile": zip_of({"app.py": CALLS})}
+    asked = {"FunctionName": "thief", "Role": ROLE, "Runtime": "python3.12", "Handler": "app.handler", "Code": code}
+
+    assert refusal(guarded.client(tenant).create_function, **asked) == ("AccessDeniedException", 403)
+    moved = {"FunctionName": "orders", "Role": ROLE.replace("000000000000", OTHER)}
+    assert refusal(guarded.client().update_function_configuration, **moved) == ("AccessDeniedException", 403)
+
+
 # -- functions
 
 

@@ -33,6 +33,7 @@ from lambent.edge.http import HttpLimits, HttpServer, serve
 from lambent.edge.images import ImageDoor
 from lambent.edge.keys import KeysDoor
 from lambent.edge.metrics import MetricsDoor
+from lambent.edge.signing import SigningDoor
 from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
@@ -124,6 +125,7 @@ class App:
         stores, settings = self.stores, self.settings
         capacity = EngineCapacity(self.keeper, self.resolver, self.limits, self.names, stores.invoke_configs)
         self.control = Control(stores, capacity, self.clock, settings, secret=download.secret(settings.data_dir))
+        self.control.mistrusted = self.telling.mistrusted
         self.idempotency = Idempotency(
             Answers(self.events.database), stores.functions, self.clock, settings.keep_answers_mb * MB, self.telling.key
         )
@@ -155,6 +157,7 @@ class App:
                 ImageDoor(self.control), ClockDoor(self.clock), MetricsDoor(self.metrics, settings, self.clock),
                 EventsDoor(self.delivery, self.events.queue, settings),
                 ExplainDoor(self.records, self.journal, whereabouts),
+                SigningDoor(self.stores.code_signing, settings, self.clock),
                 KeysDoor(self.identity.authenticator, settings, self.clock),
             ),
             admit=Gate(settings, self.identity.authenticator.signer).admit,

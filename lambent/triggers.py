@@ -1,16 +1,17 @@
-"""The services that trigger functions, and what they and functions pass on to each other, put together: a piece of app."""
+"""The services that trigger functions, and what these and functions pass on to each other: a piece of app."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from lambent.clock import Clock
+from lambent import mapping_sources
+from lambent.control.control import Control
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
 from lambent.events.messages import message_for
-from lambent.invoke.resolve import Resolver
+from lambent.mapping_sources import MappingSources
 from lambent.model import Document, Letter
 from lambent.principal import Principal
-from lambent.services.post import FunctionTaker, May, Outgoing, Post
+from lambent.services.post import FunctionTaker, Outgoing, Post
 from lambent.services.sqs import move_tasks
 from lambent.services.sqs.engine import Sqs
 from lambent.services.sqs.ledger import MessageLedger
@@ -51,16 +52,18 @@ class Triggers:
     """
 
     def __init__(
-        self, engine: Engine, delivery: Delivery, resolver: Resolver, *, may: May, clock: Clock, key: bytes
-    ) -> None:
-        """`key` signs receipt handles."""
-        database = engine.database
+        self, control: Control, engine: Engine, delivery: Delivery, work: mapping_sources.Engine,
+        notes: mapping_sources.Notes,
+    ) -> None:  # fmt: skip
+        """`work` runs functions for the pollers of mappings, which tell `notes`."""
+        database, clock, may, key = engine.database, control.clock, control.permits.may, control.secret
         self.ledger = MessageLedger(database)
         self.post = Post()
         self.sqs = Sqs(SqsStore(database), self.ledger, clock, key)
-        self.post.takers["lambda"] = FunctionTaker(engine.entry, resolver.resolve, may, clock)
+        self.post.takers["lambda"] = FunctionTaker(engine.entry, work.resolve, may, clock)
         self.post.takers["sqs"] = QueueTaker(self.sqs)
         self.answers: dict[str, Answers] = {"sqs": partial(handle_sqs, self.sqs)}
+        self.sources = control.sources = MappingSources(control, self.sqs, work, notes)
         letters = LetterTarget(self.post, self.ledger)
         delivery.targets.add({service: letters for service in self.post.takers if service != "lambda"})
 
@@ -68,11 +71,14 @@ class Triggers:
         """Before the first request."""
         self.sqs.start()
         move_tasks.resume(self.sqs)
+        self.sources.start()
 
     def hush(self) -> None:
         """The server is about to stop: whoever waits for something is told that there is nothing."""
         self.sqs.hush()
 
-    async def close(self) -> None:
+    async def close(self, patience_s: float) -> None:
+        """Batches that run get so many seconds to come to their end."""
+        await self.sources.pollers.close(patience_s)
         await self.sqs.close()
         await self.ledger.close()

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lambent"
 
 # A part may import itself and what lies lower. Nouns may use each other; stores, names, limits, scaling,
-# telling, triggers, capacity and banner are pieces of app, which sees all.
+# telling, mapping_sources, triggers, capacity and banner are pieces of app, which sees all.
 HEIGHT = {
     "model": 0,
     "errors": 0,
@@ -26,6 +26,7 @@ HEIGHT = {
     "wire": 1,
     "iam": 2,
     "patterns": 1,
+    "signing": 1,
     "store": 1,
     "observe": 1,
     "runtimes": 2,
@@ -44,7 +45,8 @@ HEIGHT = {
     "stores": 2,
     "names": 6,
     "limits": 6,
-    "triggers": 6,
+    "mapping_sources": 6,
+    "triggers": 7,
     "identity": 7,
     "scaling": 6,
     "telling": 6,

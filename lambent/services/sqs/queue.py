@@ -6,7 +6,7 @@ what lies beyond is read when the line runs low.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -135,9 +135,19 @@ class Queue:
         timer = loop.call_later(wait_s, _give_up, waiter)
         try:
             return await waiter.served
+        except asyncio.CancelledError:
+            self._take_back(waiter)
+            raise
         finally:
             timer.cancel()
             waiter.served.cancel()
+
+    def _take_back(self, waiter: _Waiter) -> None:
+        """Who waited has left in the moment in which there was something for it: nobody has seen that."""
+        if waiter.served.done() and not waiter.served.cancelled() and waiter.served.exception() is None:
+            for received in waiter.served.result():
+                received.message.receives -= 1
+                self.hide(received.message, 0)
 
     def content(self, message: Message) -> Content | None:
         """What it carries; None if it has gone from the disk meanwhile."""
@@ -160,6 +170,18 @@ class Queue:
         self.line.drop(message)
         self.total -= 1
         return self._ledger.enter(Entry([dropped(message)], failed=lambda: self.restore(message)))
+
+    def drop_all(self, messages: Sequence[Message]) -> "asyncio.Future[None]":
+        """Delete them in one step."""
+        for message in messages:
+            self.line.drop(message)
+        self.total -= len(messages)
+
+        def failed() -> None:
+            for message in messages:
+                self.restore(message)
+
+        return self._ledger.enter(Entry([dropped(message) for message in messages], failed=failed))
 
     def restore(self, message: Message) -> None:
         """What was to go has to stay after all."""

@@ -1,13 +1,14 @@
 """Function URLs on a real server: what functions get and clients see, who may call, and streams."""
 
 import base64
+import configparser
 import http.client
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from real_server import Function, Server, wait_until
+from real_server import Function, Server, client, wait_until
 from url_client import Url, send
 
 from lambent.cli.main import main
@@ -348,3 +349,28 @@ def test_the_command_gives_a_function_an_address_changes_it_and_takes_it_away(
     assert url("--stream")[0] == 1
     assert main(["url", "nobody", "--public", "--endpoint-url", closed.server.endpoint]) == 1
     assert "Function does not exist" in capsys.readouterr().err
+
+
+def test_where_authentication_is_required_public_urls_stay_open_and_others_take_known_keys_only(
+    server: Server, serve: Callable[..., Server]
+) -> None:
+    guarded = serve("--auth")
+    file = configparser.ConfigParser()
+    file.read(guarded.data / "credentials")
+    first = file["default"]
+    key, secret = first["aws_access_key_id"], first["aws_secret_access_key"]
+    guarded.client = client(guarded.endpoint, key, secret=secret)
+    url = Url(guarded.deploy(WEB, Runtime=server.runtime)).grant()
+    path = f"/_lambent/url/{url.id}/"
+
+    assert url.call().status == url.call(path=path, headers={"Host": "localhost"}).status == 200
+    assert url.call(path="/_lambent/status", headers={"Host": "localhost"}).status == 403
+    guarded.client.update_function_url_config(FunctionName=url.function.name, AuthType="AWS_IAM")
+    assert FORBIDDEN in url.call().body.decode()
+    unknown = url.call(headers=url.signed(key="000000000000"))
+    assert (unknown.status, unknown.header("x-amzn-ErrorType")) == (403, "UnrecognizedClientException")
+    assert (
+        url.call(headers=url.signed(key=key, secret="wrong")).header("x-amzn-ErrorType") == "InvalidSignatureException"
+    )
+    event = document(url.call(headers=url.signed(key=key, secret=secret)))["event"]
+    assert event["requestContext"]["authorizer"]["iam"]["accessKey"] == key

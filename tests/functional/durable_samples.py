@@ -116,7 +116,9 @@ WORKFLOWS = '''
 
     def crash(event, context):
         """Ends its own process in the first attempt of a step that is tried at most once for each retry."""
-        config = StepConfig(step_semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY, retry_strategy=retries(3).retry_strategy)
+        config = StepConfig(
+            step_semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY, retry_strategy=retries(3).retry_strategy
+        )
         def work(step):
             if step.attempt == 1:
                 os._exit(1)

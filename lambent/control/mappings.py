@@ -134,10 +134,18 @@ def _function(control: Control, call: Call) -> tuple[FunctionRef, StoredVersion]
     ref = lookup.named(call)
     try:
         if ref.account == call.account:
-            return ref, lookup.version(control, ref)
+            function = lookup.version(control, ref)
+            _refuse_tenants(function)
+            return ref, function
     except ResourceNotFound:
         pass
     raise InvalidParameterValue("Function does not exist")
+
+
+def _refuse_tenants(function: StoredVersion) -> None:
+    """No record of a queue or stream says which tenant it is for. AWS's rule, our sentence."""
+    if function.config.get("TenancyConfig"):
+        raise InvalidParameterValue("Event source mappings are not supported for functions with tenant isolation.")
 
 
 def _way(before: bool, after: bool) -> str:

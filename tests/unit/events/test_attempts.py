@@ -3,6 +3,7 @@
 import types
 from typing import Any
 
+import msgspec
 import pytest
 from event_samples import NOW, answered, event, failed
 
@@ -129,3 +130,16 @@ def test_reserved_concurrency_is_room_that_nobody_else_may_take():
     assert stage.attempts.room(event()) == (7, False)
     stage.reserved = 9
     assert stage.attempts.room(event()) == (7, True)
+
+
+async def test_an_event_runs_for_its_tenant_and_ends_where_there_are_none():
+    stage = Stage()
+    stage.found = (msgspec.structs.replace(VERSION, per_tenant=True), VERSION.function_arn)
+    await stage.attempts.make(event(tenant="blue"))
+    assert [ran.version.tenant for ran in stage.ran] == ["blue"]
+    result = await stage.attempts.make(event())
+    assert result.again is None
+    assert result.end is not None
+    assert (result.end.condition, result.end.status) == ("TenantMismatch", 400)
+    assert "Add a valid tenant ID" in result.end.error
+    assert len(stage.ran) == 1

@@ -6,6 +6,7 @@ from lambent.store.access_keys import AccessKeys
 from lambent.store.aliases import Aliases
 from lambent.store.capacity_providers import CapacityProviders
 from lambent.store.code import CodeStore
+from lambent.store.code_signing import CodeSigning
 from lambent.store.concurrency import Concurrency
 from lambent.store.database import Database
 from lambent.store.event_source_mappings import EventSourceMappings
@@ -36,6 +37,7 @@ class Stores:
         self.concurrency = Concurrency(self.database)
         self.invoke_configs = InvokeConfigs(self.database)
         self.mappings = EventSourceMappings(self.database)
+        self.code_signing = CodeSigning(self.database)
         self.policies = Policies(self.database)
         self.runtime_management = RuntimeManagements(self.database)
         self.capacity_providers = CapacityProviders(self.database)

@@ -17,6 +17,7 @@ COMMANDS = {
     "runtimes": "which Lambda runtimes this machine can run",
     "images": "which container images functions can be made of; add some",
     "keys": "access keys that requests are signed with: list, add or remove some",
+    "signing": "profiles that zips are signed with: create, list, trust or revoke some; sign a zip",
     "invoke": "run a function once and print its answer",
     "url": "at which address a function answers HTTP; give it one",
     "clock": "what time the server lives in; move it, if it is virtual",

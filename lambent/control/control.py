@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from weakref import WeakValueDictionary
 
+from lambent.arns import FunctionRef
 from lambent.clock import Clock, Timer
 from lambent.clock import sleep as clock_sleep
 from lambent.control.blobs import CodeKeeper
@@ -75,6 +76,7 @@ class Control:
             working=clock.working,
         )  # fmt: skip
         self.sources: Sources = NoSources()  # app gives another one
+        self.mistrusted: Callable[[FunctionRef, str], None] = lambda ref, worth: None  # told of code not signed well
         self.objects: Objects = Buckets(settings.code_buckets)  # S3, where code may lie
         self.code_quota = CodeQuota(self.code_bytes, settings.code_storage_mb * 1024 * 1024)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -3,6 +3,8 @@
 import uuid
 from typing import Any
 
+from msgspec.structs import replace
+
 from lambent.arns import FunctionRef
 from lambent.control import (
     capacity_providers,
@@ -45,11 +47,14 @@ async def create_function(control: Control, call: Call) -> Document:
     signed = await signatures.check_code(control, ref, signing, source.package)
     await signatures.check_layers(control, call, ref, signing, asked.get("Layers") or ())
     environment = await environments.sealed(control, ref, asked)
-    async with sources.kept(control, ref, source, _architectures(control, asked)) as code:
+    async with sources.kept(control, ref, source, _architectures(control, asked)) as kept:
         layers = function_layers.choose(control, call, asked.get("Layers") or ())
+        code = replace(kept, config=kept.config | signed)
         latest = deployment.pending(layers.on(_latest(control, ref, asked, environment, code)))
         function_layers.check_size(control, latest)
         await control.functions.create(_function(control, ref, asked), latest)
+    if signing:
+        await code_signing.attach(control, ref, signing.arn)
     shown = latest
     if asked.get("Publish"):
         shown = await versions.publish_snapshot(control, latest, pending=True)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lambent.arns import parse_layer
-from lambent.control import layer_grants, rules
+from lambent.control import layer_grants, rules, signatures
 from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue
 from lambent.store.functions import StoredVersion
@@ -47,7 +47,9 @@ def choose(control: Control, call: Call, arns: Sequence[str]) -> Chosen:
                 f"{former.version_arn} and {layer.version_arn} are versions of the same layer."
             )
     layers = list(chosen.values())
-    shown = [{"Arn": layer.version_arn, "CodeSize": layer.code_size} for layer in layers]
+    shown = [
+        {"Arn": layer.version_arn, "CodeSize": layer.code_size} | signatures.only(layer.details) for layer in layers
+    ]
     # Of two with the same contents the earlier would be hidden whole, and the kernel refuses to stack them.
     last = dict.fromkeys(layer.code_digest for layer in reversed(layers))
     return Chosen(shown, tuple(reversed(last)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lambent.arns import LayerRef, parse_layer
-from lambent.control import layer_grants, lookup, rules, sources
+from lambent.control import layer_grants, lookup, rules, signatures, sources
 from lambent.control.control import Control
 from lambent.errors import ResourceNotFound
 from lambent.model import Document
@@ -23,11 +23,12 @@ async def publish_layer_version(control: Control, call: Call) -> Document:
     if ref.account != call.account or ref.region != call.region:
         raise layer_grants.denied(call, "lambda:PublishLayerVersion", ref.arn)
     source = await sources.fetched(control, sources.zipped(call, asked["Content"], "layer content"))
+    signed = await signatures.of_layer(control, source.package)
     with control.code_quota.claiming(ref.account, ref.region, source.size):
         async with control.blobs.storing(source.package) as code:
             layer = StoredLayer(
-                account=ref.account, region=ref.region, name=ref.name, number=0, details=_details(control, asked),
-                code_digest=code.digest, code_size=code.size,
+                account=ref.account, region=ref.region, name=ref.name, number=0,
+                details=_details(control, asked) | signed, code_digest=code.digest, code_size=code.size,
             )  # fmt: skip
             published = await control.layers.publish(layer)
     return _document(control, call, published)
@@ -127,7 +128,7 @@ def find(control: Control, call: Call, ref: LayerRef) -> StoredLayer:
 
 def _summary(layer: StoredLayer) -> Document:
     """A LayerVersionsListItem."""
-    return {"LayerVersionArn": layer.version_arn, "Version": layer.number} | layer.details
+    return {"LayerVersionArn": layer.version_arn, "Version": layer.number} | signatures.without(layer.details)
 
 
 def _document(control: Control, call: Call, layer: StoredLayer) -> Document:
@@ -138,4 +139,4 @@ def _document(control: Control, call: Call, layer: StoredLayer) -> Document:
         "CodeSha256": stored.sha256_b64 if stored else "",
         "CodeSize": layer.code_size,
     }
-    return _summary(layer) | {"LayerArn": layer.arn, "Content": content}
+    return _summary(layer) | {"LayerArn": layer.arn, "Content": content | signatures.only(layer.details)}

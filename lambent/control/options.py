@@ -1,14 +1,9 @@
-"""Options that would be stored and not obeyed: they are refused, some until they work and some for good."""
+"""Options that would be stored and not obeyed: they are refused."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from lambent.errors import InvalidParameterValue, NotImplementedYet
-
-# Option -> whether the value given asks for something; a value that asks for nothing is what AWS does by default.
-_ASKS: dict[str, Callable[[Any], bool]] = {
-    "CodeSigningConfigArn": bool,
-}
+from lambent.errors import InvalidParameterValue
 
 # Option -> why it is refused for good (decision 29); an empty value asks for nothing.
 _NEVER: dict[str, str] = {
@@ -23,12 +18,7 @@ _NEVER: dict[str, str] = {
 
 
 def refuse_unbuilt(parameters: Mapping[str, Any]) -> None:
-    """Raise NotImplementedYet, or InvalidParameterValue, for the first option that Lambent would not obey."""
+    """Raises InvalidParameterValue for the first option that Lambent would not obey."""
     for option, sentence in _NEVER.items():
         if parameters.get(option):
             raise InvalidParameterValue(sentence)
-    for option, asks in _ASKS.items():
-        value = parameters.get(option)
-        if value is None or not asks(value):
-            continue
-        raise NotImplementedYet(f"Lambent does not support {option} yet. Remove it from the request and try again.")

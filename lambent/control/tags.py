@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from lambent.arns import FunctionRef, parse_function
-from lambent.control import capacity_providers, lookup, mapping_tags, rules
+from lambent.control import capacity_providers, code_signing, lookup, mapping_tags, rules
 from lambent.control.control import Control, new_revision
 from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
 from lambent.model import Document
@@ -25,6 +25,7 @@ class Kind(NamedTuple):
 # By the word in their ARNs.
 _KINDS = {
     "capacity-provider": Kind(capacity_providers.tags, capacity_providers.change_tags),
+    "code-signing-config": Kind(code_signing.tags, code_signing.change_tags),
     "event-source-mapping": Kind(mapping_tags.tags, mapping_tags.change_tags),
 }
 

@@ -18,6 +18,7 @@ from lambent.control import (
     lookup,
     options,
     rules,
+    signatures,
     snapstart,
     sources,
     versions,
@@ -40,8 +41,11 @@ async def update_function_code(control: Control, call: Call) -> Document:
     deployment.check_revision(current, asked.get("RevisionId"))
     _check_code(control, asked, current)
     source = await sources.fetched(control, sources.named(call, asked, current.config["PackageType"], "updating"))
+    signing = control.stores.code_signing.of(ref.account, ref.region, ref.name)
+    signed = await signatures.check_code(control, ref, signing, source.package)
     architectures = asked.get("Architectures") or current.config["Architectures"]
-    async with sources.kept(control, ref, source, architectures, current.code_size) as code:
+    async with sources.kept(control, ref, source, architectures, current.code_size) as kept:
+        code = replace(kept, config=kept.config | signed)
         if asked.get("DryRun"):
             deployment.refuse_while_busy(current)
             return documents.configuration(_with_code(control, current, code, asked))
@@ -68,7 +72,7 @@ def _with_code(control: Control, found: StoredVersion, code: sources.Stored, ask
         found,
         code_digest=code.digest,
         code_size=code.size,
-        config=found.config | {"Architectures": architectures} | code.config,
+        config=signatures.without(found.config) | {"Architectures": architectures} | code.config,
         last_modified=control.timestamp(),
     )
     return function_layers.check_size(control, changed)
@@ -100,6 +104,8 @@ async def _update_configuration(control: Control, call: Call) -> Document:
     snapstart.check(control, wanted)
     file_systems.check(control, asked, wanted)
     environment = await environments.resealed(control, current, asked)
+    signing = control.stores.code_signing.of(ref.account, ref.region, ref.name)
+    await signatures.check_layers(control, call, ref, signing, asked.get("Layers") or ())
     async with control.blobs.holding():
         layers = None if asked.get("Layers") is None else function_layers.choose(control, call, asked["Layers"])
 

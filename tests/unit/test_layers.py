@@ -56,12 +56,13 @@ HEIGHT = {
     "serving": 10,
     "__main__": 11,
 }
-# The start commands start what they are named for, and `runtimes add` works on this machine's disk, server or none;
-# every other command is a client of the endpoint.
+# The start commands start what they are named for; `runtimes add` and `signing sign` work on this machine's disk, with
+# a server or without. Every other command is a client of the endpoint.
 START_COMMANDS = {
     ("lambent/cli/up.py", "serving"),
     ("lambent/cli/agent.py", "sandbox"),
     ("lambent/cli/runtimes.py", "runtimes"),
+    ("lambent/cli/signing.py", "signing"),
 }
 # A client needs the settings table for its flags and the errors for its messages, nothing else.
 FACES_MAY_IMPORT = {"errors", "settings", "cli", "console"}

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
@@ -99,8 +100,12 @@ def _services() -> list[str]:
     from botocore.loaders import Loader
 
     from lambent.services.application_autoscaling import registry as application_autoscaling
+    from lambent.services.sts import registry as sts
 
-    served = {"application-autoscaling": application_autoscaling.operations}
+    served: dict[str, Iterable[str]] = {
+        "application-autoscaling": application_autoscaling.operations,
+        "sts": sts.operations,
+    }
     lines = []
     for service, operations in sorted(served.items()):
         model = Loader().load_service_model(service, "service-2")

@@ -170,7 +170,7 @@ class App:
         wire = Wire(settings, self.identity.authenticator.identify)
         urls = FunctionUrlDoor(
             self.stores.function_urls, self.data, self.control.permits, self.identity.authenticator.signer, wire=wire,
-            settings=settings, clock=self.clock, metrics=self.metrics,
+            settings=settings, clock=self.clock, metrics=self.metrics, journal=self.journal,
         )  # fmt: skip
         executions = self.executions
         durable = DurableApi(executions.store, executions, self.names, self.clock, self.control.permits)

@@ -21,6 +21,7 @@ from lambent.edge import function_url_streams as streams
 from lambent.edge.function_url_refusals import Forbidden
 from lambent.errors import AwsError, LambentError
 from lambent.invoke.operations import SYNC_LIMIT, DataPlane
+from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
 from lambent.principal import NOBODY, Principal
 from lambent.settings import Settings
@@ -43,7 +44,7 @@ class FunctionUrlDoor:
 
     def __init__(
         self, urls: FunctionUrls, data: DataPlane, permits: Permits, signer: Signer, *, wire: Wire, settings: Settings,
-        clock: Clock, metrics: Metrics,
+        clock: Clock, metrics: Metrics, journal: Journal,
     ) -> None:  # fmt: skip
         self._urls = urls
         self._data = data
@@ -52,6 +53,7 @@ class FunctionUrlDoor:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._journal = journal
         self._operation: Callable[[str], Operation] = lru_cache(
             lambda name: wire.service("lambda").operation(name, "rest-json")
         )
@@ -92,6 +94,10 @@ class FunctionUrlDoor:
         try:
             return await self._invoke(request, address, url, request_id, caller)
         except streams.FunctionFailed:
+            return refusals.failed()
+        except answers.MalformedAnswer as error:
+            if self._journal.spare():
+                self._journal.tell(self._clock.epoch(), request_id, "malformed-answer", why=error.message)
             return refusals.failed()
         except LambentError as error:
             return refusals.failed(error)

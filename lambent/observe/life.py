@@ -13,8 +13,8 @@ QUEUED_S = 1.0  # beyond its date; less is no wait
 NEAR_S = 1.0  # a record and an entry of the same attempt that are no further apart tell of the same thing
 # What comes first where the clock says the same, as a clock that is moved by hand often does.
 ORDER = ("accepted", "received", "interrupted", "queued", "waited", "cold", "ran", "failed", "attempt-failed",
-         "throttled", "recursion", "retry-at", "answered-from-key", "delivered", "undeliverable", "kept",
-         "replayed")  # fmt: skip
+         "malformed-answer", "throttled", "recursion", "retry-at", "answered-from-key", "delivered", "undeliverable",
+         "kept", "replayed")  # fmt: skip
 
 
 class Chapter(msgspec.Struct, frozen=True):

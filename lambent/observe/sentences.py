@@ -129,6 +129,10 @@ def _answered(facts: Facts) -> str:
     return f"answered with what {facts.get('ran_as')} got, which had the same Idempotency-Key; it did not run"
 
 
+def _malformed(facts: Facts) -> str:
+    return f"its answer is no HTTP response: {facts.get('why')}; the client of its function URL got a 502"
+
+
 def _ms(value: Fact) -> str:
     return f"{value:.1f} ms" if isinstance(value, int | float) else f"{value} ms"
 
@@ -148,4 +152,5 @@ _KINDS: dict[str, Callable[[Facts], str]] = {
     "replayed": _replayed,
     "answered-from-key": _answered,
     "scaled": _scaled,
+    "malformed-answer": _malformed,
 }

@@ -144,10 +144,19 @@ def test_redirects_cookies_head_and_options_are_the_functions_own(url: Url) -> N
     assert document(asked)["event"]["requestContext"]["http"]["method"] == "OPTIONS"
 
 
-@pytest.mark.parametrize("path", ["/fail", "/malformed"])
-def test_what_goes_wrong_in_a_function_is_a_bad_gateway_and_tells_nothing(url: Url, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "why"), [("/fail", "failed with ValueError"), ("/malformed", "statusCode is not a number from 200 to 599")]
+)
+def test_what_goes_wrong_in_a_function_is_a_bad_gateway_which_only_the_operator_can_explain(
+    url: Url, path: str, why: str
+) -> None:
     heard = url.call("GET", path)
     assert (heard.status, heard.body) == (502, b"Internal Server Error")
+
+    def explained() -> bool:
+        return why in url.server.get(f"/_lambent/explain/{heard.header('x-amzn-RequestId')}").decode()
+
+    assert wait_until(explained)
 
 
 def test_more_than_an_event_can_hold_is_refused_and_the_connection_goes_on(url: Url) -> None:

@@ -45,6 +45,7 @@ class World:
         self.failed = False
         self.asked: list[tuple[Principal, str, FunctionRef, dict[str, str]]] = []
         self.calls: list[Call] = []
+        self.told: list[tuple[str, str, str]] = []
         self.resolver = SimpleNamespace(resolve=lambda *named: (VERSION, VERSION.function_arn))
         self.sampler = Sampler()
 
@@ -59,6 +60,12 @@ class World:
         if isinstance(self.signed, AwsError):
             raise self.signed
         return self.signed
+
+    def spare(self) -> bool:
+        return True
+
+    def tell(self, at: float, request_id: str, kind: str, *, why: str) -> None:
+        self.told.append((request_id, kind, why))
 
     async def invoke(self, call: Call) -> tuple[dict[str, Any], str]:
         self.calls.append(call)
@@ -86,7 +93,15 @@ def door(world, metrics) -> FunctionUrlDoor:
 def door_to(world: World, metrics: Metrics) -> FunctionUrlDoor:
     settings = Settings()
     return FunctionUrlDoor(
-        world, world, world, world.signer, wire=Wire(settings), settings=settings, clock=FixedClock(), metrics=metrics
+        world,
+        world,
+        world,
+        world.signer,
+        wire=Wire(settings),
+        settings=settings,
+        clock=FixedClock(),
+        metrics=metrics,
+        journal=world,
     )
 
 
@@ -212,8 +227,17 @@ async def test_a_signature_that_is_none_or_not_for_this_url_is_refused(world, si
     assert world.calls == []
 
 
-@pytest.mark.parametrize("answer", [b'{"statusCode":"no"}', ResourceConflict("Pending"), SandboxError(), OSError()])
-async def test_trouble_and_answers_that_are_none_are_bad_gateways(door, world, answer) -> None:
+async def test_an_answer_that_is_no_response_is_a_bad_gateway_and_explained(door, world) -> None:
+    world.answer = b'{"statusCode":"no"}'
+    response = await door.answer(request())
+
+    assert (response.status, response.body) == (502, b"Internal Server Error")
+    request_id = dict(response.headers)["x-amzn-RequestId"]
+    assert world.told == [(request_id, "malformed-answer", "statusCode is not a number from 200 to 599")]
+
+
+@pytest.mark.parametrize("answer", [ResourceConflict("Pending"), SandboxError(), OSError()])
+async def test_trouble_of_ours_is_a_bad_gateway(door, world, answer) -> None:
     world.answer = answer
     response = await door.answer(request())
 

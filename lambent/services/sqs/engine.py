@@ -131,6 +131,8 @@ class Sqs:
             tags=dict(tags), created=now, modified=now,
         )  # fmt: skip
         queue = self._queues[key] = self._live(stored)
+        if self._timer is None:
+            self._sweep_later()
         try:
             await self.ledger.enter(Entry([("sqs_queue_add", _columns(stored))]))
         except Exception:
@@ -264,7 +266,12 @@ class Sqs:
         )
 
     def _sweep_later(self) -> None:
-        self._timer = self.clock.call_later(SWEEP_S, lambda: self.spawn(self._sweep()), background=True)
+        """Of a server without queues nobody is woken: a month of virtual time has 43,200 sweeps."""
+        if self._timer is not None:
+            self._timer.cancel()
+        sweeps = self._queues or self._deleted
+        timer = self.clock.call_later(SWEEP_S, lambda: self.spawn(self._sweep()), background=True) if sweeps else None
+        self._timer = timer
 
     async def _sweep(self) -> None:
         """Messages that were kept for as long as they were to be, and what else time makes superfluous."""
@@ -272,8 +279,7 @@ class Sqs:
         try:
             with self.clock.working():
                 self._deleted = {key: at for key, at in self._deleted.items() if now - at < RECENTLY_S}
-                if self._queues:  # a month of virtual time has 43,200 sweeps
-                    await self.store.write([("sqs_dedups_drop", {"now": now})])
+                await self.store.write([("sqs_dedups_drop", {"now": now})])
                 for queue in list(self._queues.values()):
                     await queue.expire(now)
         except Exception as error:

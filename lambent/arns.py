@@ -20,6 +20,8 @@ _LAYER = re.compile(
     r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<version>\d{1,18}))?"
 )
 
+KMS_KEY = re.compile(r"arn:aws[a-zA-Z-]{0,20}:kms:(?P<region>[a-z0-9-]{1,40}):\d{12}:key/[A-Za-z0-9-]{1,128}")
+
 
 class FunctionRef(msgspec.Struct, frozen=True):
     """A function as a caller named it: whose, where, which, and with what qualifier (None: none was given)."""

@@ -29,8 +29,8 @@ class EngineCapacity:
         self._secrets = Secrets(keeper.agency.present)
         self.gone: Gone = lambda account, region, name: None
 
-    def seal(self, variables: Mapping[str, str], owner: str) -> Coroutine[Any, Any, bytes]:
-        return self._secrets.seal(variables, owner)
+    def seal(self, variables: Mapping[str, str], owner: str, key: str = "") -> Coroutine[Any, Any, bytes]:
+        return self._secrets.seal(variables, owner, key)
 
     def open(self, sealed: Sequence[tuple[bytes, str]]) -> Coroutine[Any, Any, list[dict[str, str] | str]]:
         return self._secrets.open(sealed)
@@ -64,6 +64,12 @@ class EngineCapacity:
 
     def refuse_images(self) -> str | None:
         return self._keeper.agency.refuse_images()
+
+    def refuse_file_systems(self) -> str | None:
+        agent = self._keeper.agency.agent
+        if agent is None or agent.hello.isolation.kind != "process":
+            return None
+        return "FileSystemConfigs is not possible on this machine: functions run as plain processes, without mounts."
 
     def refuse_snapshots(self) -> str | None:
         agent = self._keeper.agency.agent

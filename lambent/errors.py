@@ -12,6 +12,7 @@ LambentError
 │   ├── TooManyRequests             a throttle, with its Reason
 │   ├── SnapStartError              an environment could not be restored from its snapshot; the code says how
 │   ├── EnvironmentDenied           environment variables that cannot be decrypted
+│   ├── MountFailure                a file system of a function that cannot be mounted
 │   ├── RecursiveInvocation         a function in a loop with itself
 │   ├── IdempotentParameterMismatch another request under an Idempotency-Key that is in use
 │   ├── ServiceException            our fault
@@ -136,6 +137,13 @@ function's KMS key settings."""
 
     code = "KMSAccessDeniedException"
     status = 502
+
+
+class MountFailure(AwsError):
+    """The function couldn't mount the Amazon EFS file system with the configured access point."""
+
+    code = "EFSMountFailureException"
+    status = 403
 
 
 class RecursiveInvocation(AwsError):

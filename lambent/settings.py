@@ -15,6 +15,11 @@ import msgspec
 
 from lambent.errors import SettingError
 
+_ACCESS_POINT = (
+    r"arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z0-9-]+:\d{12}:access-point/fsap-[a-f0-9]{17}"
+    r"|arn:aws[-a-z]*:s3files:[0-9a-z:-]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}"
+)  # as in the service model
+
 
 class Setting(NamedTuple):
     """One row of the table. The type of the default is the type of the setting."""
@@ -107,6 +112,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool = False
 
     @property
+    def access_points(self) -> dict[str, str]:
+        """Directories that stand for access points of EFS and S3 Files, by ARN."""
+        return access_points_in(self.file_systems)
+
+    @property
     def data_dir(self) -> Path:
         return Path(self.data) if self.data else default_data_dir()
 
@@ -186,9 +196,32 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def access_points_in(text: str) -> dict[str, str]:
+    """ARNs and directories of ARN=/a/directory,ARN=/another. What is no such pair has an empty directory."""
+    pairs = (each.partition("=") for each in names_in(text))
+    return {arn.strip(): directory.strip() for arn, _, directory in pairs}
+
+
+def _check_file_systems(settings: Settings) -> None:
+    data = settings.data_dir.absolute()
+    for arn, directory in settings.access_points.items():
+        if not re.fullmatch(_ACCESS_POINT, arn) or not directory.startswith("/"):
+            raise SettingError(f"file_systems must be access points like ARN=/a/directory; found {arn}={directory}")
+        if not os.path.isdir(directory) or os.path.islink(directory):
+            raise SettingError(f"file_systems: {directory} is no directory (nor may it be a link to one)")
+        if data == Path(directory) or Path(directory) in data.parents or data in Path(directory).parents:
+            raise SettingError(f"file_systems: {directory} and the data directory {data} must lie apart")
+        if os.geteuid() == 0 and os.stat(directory).st_uid == 0:
+            raise SettingError(
+                f"file_systems: {directory} belongs to root, as whom functions would write there; `chown` it to the "
+                "user that the access point stands for"
+            )
+
+
 def _check(settings: Settings) -> None:
     """Refuse what cannot be obeyed before anything starts."""
     _check_network(settings)
+    _check_file_systems(settings)
     if settings.isolation not in ("auto", "full", "userns", "process"):
         raise SettingError(f"isolation must be auto, full, userns or process; found {settings.isolation!r}")
     if settings.clock not in ("real", "virtual"):

@@ -29,6 +29,7 @@ MOUNT_POINTS = (
     "/run",
     "/var/tmp",
     "/home",
+    "/mnt",
     "/.lambent/image",
 )
 ENVIRON = {

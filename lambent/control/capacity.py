@@ -45,12 +45,18 @@ class Capacity(Protocol):
         """A sentence that says why this machine cannot run container images, or None."""
         ...
 
+    def refuse_file_systems(self) -> str | None:
+        """A sentence that says why this machine cannot mount directories into sandboxes, or None."""
+        ...
+
     def refuse_snapshots(self) -> str | None:
         """A sentence that says why this machine cannot do SnapStart, or None."""
         ...
 
-    async def seal(self, variables: Mapping[str, str], owner: str) -> bytes:
-        """The environment variables of the function `owner` (an ARN), encrypted. Raises SandboxError."""
+    async def seal(self, variables: Mapping[str, str], owner: str, key: str = "") -> bytes:
+        """The environment variables of the function `owner` (an ARN), encrypted under the KMS key with the ARN `key`,
+        or under the one for functions that name none. Raises SandboxError.
+        """
         ...
 
     async def open(self, sealed: Sequence[tuple[bytes, str]]) -> list[dict[str, str] | str]:

@@ -23,6 +23,7 @@ class MemoryCapacity:
         self.reroutes: list[tuple[str, str, str]] = []
         self.limits: list[tuple[str, str, str]] = []  # functions whose limits were changed
         self.allocations: dict[tuple[str, str, str, str], Allocation] = {}
+        self.lost_keys: set[str] = set()  # ARNs of keys that somebody has taken away
         self._open = asyncio.Event()
         self._open.set()
 
@@ -53,19 +54,22 @@ class MemoryCapacity:
     def allocation(self, account: str, region: str, name: str, qualifier: str) -> Allocation:
         return self.allocations.get((account, region, name, qualifier), Allocation())
 
-    async def seal(self, variables: Mapping[str, str], owner: str) -> bytes:
-        """Not encrypted, but as tied to its owner as what is."""
-        return json.dumps([owner, dict(variables)]).encode()[::-1]
+    async def seal(self, variables: Mapping[str, str], owner: str, key: str = "") -> bytes:
+        """Not encrypted, but as tied to its owner, and to its key, as what is."""
+        return json.dumps([owner, dict(variables), key]).encode()[::-1]
 
     async def open(self, sealed: Sequence[tuple[bytes, str]]) -> list[dict[str, str] | str]:
         return [self._opened(*each) for each in sealed]
 
     def _opened(self, sealed: bytes, owner: str) -> dict[str, str] | str:
-        found, variables = json.loads(sealed[::-1])
-        return variables if found == owner else "access denied"
+        found, variables, key = json.loads(sealed[::-1])
+        return variables if found == owner and key not in self.lost_keys else "access denied"
 
     def refuse_snapshots(self) -> str | None:
         return self.no_snapshots
+
+    def refuse_file_systems(self) -> str | None:
+        return self.refusals.get("file systems")
 
     def refuse_images(self) -> str | None:
         return self.refusals.get("images")

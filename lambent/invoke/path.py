@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from lambent.clock import Clock
-from lambent.errors import EnvironmentDenied, SandboxError, SnapStartError, TooManyRequests
+from lambent.errors import EnvironmentDenied, MountFailure, SandboxError, SnapStartError, TooManyRequests
 from lambent.invoke.admission import Admission, Permit
 from lambent.invoke.notes import Notes
 from lambent.model import Invocation, Outcome, Version
@@ -55,7 +55,7 @@ class Invoker:
             self.tell(invocation, None, 0.0, str(error.members.get("Reason", "")))
             self.notes.throttled(invocation, error)
             raise
-        except (SandboxError, SnapStartError, EnvironmentDenied) as error:
+        except (SandboxError, SnapStartError, EnvironmentDenied, MountFailure) as error:
             self.tell(invocation, Outcome(payload=b"", status="failure", error_type=type(error).__name__), 0.0)
             self.notes.failed(invocation, error)
             raise

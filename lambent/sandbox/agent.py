@@ -28,12 +28,14 @@ from lambent.model import Isolation, RuntimeInfo
 from lambent.privileges import FIRST_SANDBOX_UID, KEYS, allow_many_descriptors
 from lambent.runtimes import finder
 from lambent.sandbox import cgroups, isolation, mounts, protocol, roots
+from lambent.sandbox.access_points import VARIABLE, AccessPoints
 from lambent.sandbox.network import NetworkPlan, establish
 from lambent.sandbox.nursery import Nursery
 from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
 from lambent.sandbox.sealing import Sealing
 from lambent.sandbox.supervisor import supervise, take_lifeline
 from lambent.sandbox.vault import Vault
+from lambent.settings import access_points_in
 
 log = logging.getLogger("lambent.agent")
 
@@ -197,6 +199,8 @@ def run(
     nursery = Nursery(found, level, groups, tmp, selector)
     nursery.first_uid = first_uid
     nursery.network = network
+    directories = access_points_in(os.environ.get(VARIABLE, ""))
+    nursery.shelf.access_points = AccessPoints(directories, tmp / "mnt", mapped=level == "full")
     hello = protocol.Hello(described, found, os.getpid(), swept)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the front end's to handle: it drains first

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.errors import AgentGone, EnvironmentDenied, SandboxError
+from lambent.errors import AgentGone, EnvironmentDenied, MountFailure, SandboxError
 from lambent.sandbox import protocol
 
 OnEnd = Callable[[protocol.Ended | protocol.Exited], None]
@@ -69,18 +69,22 @@ class AgentClient:
             raise SandboxError(answer.error)
 
     async def assign(self, make: Callable[[int], protocol.Assign], on_end: OnEnd) -> Given:
-        """A sandbox as in the order that `make` makes for a number. Raises SandboxError, EnvironmentDenied.
+        """A sandbox as in the order that `make` makes for a number.
+
+        Raises SandboxError, EnvironmentDenied, MountFailure.
 
         `on_end` is called once when it ends, which may be before this returns; before that with Exited, if it lingers.
         """
         answer = await self._ask(make, on_end)
         if isinstance(answer, protocol.Refused):
+            if answer.unmounted:
+                raise MountFailure(answer.error)
             raise EnvironmentDenied(answer.error) if answer.denied else SandboxError(answer.error)
         return answer  # type: ignore[no-any-return]
 
-    async def seal(self, variables: dict[str, str], owner: str) -> bytes:
+    async def seal(self, variables: dict[str, str], owner: str, key: str = "") -> bytes:
         """The variables of the function `owner` encrypted. Raises SandboxError."""
-        answer = await self._ask(lambda ask: protocol.Seal(ask, variables, owner))
+        answer = await self._ask(lambda ask: protocol.Seal(ask, variables, owner, key))
         if answer.error:
             raise SandboxError(answer.error)
         return bytes(answer.sealed)

@@ -13,6 +13,7 @@ import msgspec
 
 from lambent.errors import AgentGone
 from lambent.privileges import FRONT_END_UID, KEYS
+from lambent.sandbox.access_points import VARIABLE
 from lambent.sandbox.network import NetworkPlan
 from lambent.sandbox.protocol import SOCKET_DIR_PREFIX
 from lambent.settings import Settings, names_in
@@ -65,7 +66,8 @@ class AgentProcess:
             ],
             stdin=subprocess.PIPE,  # nothing is ever written: its end tells the agent that this process is gone
             start_new_session=True,
-            env=os.environ | {"LAMBENT_DATA": str(self.run_dir.parent)},  # where the finder looks for added runtimes
+            # Where the finder looks for added runtimes, and what stands for access points.
+            env=os.environ | {"LAMBENT_DATA": str(self.run_dir.parent), VARIABLE: self.settings.file_systems},
         )  # fmt: skip
 
     def check(self) -> None:

@@ -7,7 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from lambent.errors import SandboxError
+from lambent.errors import MountFailure, SandboxError
 from lambent.sandbox import netns, protocol
 from lambent.sandbox.births import API_PORT
 from lambent.sandbox.broods import Tell
@@ -41,7 +41,7 @@ def give(nursery: "Nursery", husk: Husk, order: protocol.Assign, tell: Tell, *, 
             trees, husk.tmp = nursery.shelf.fetch(order, husk.uid, nursery.estates.inherit(order.inherit))
         linger = b"1" if order.linger else b"0"
         husk.tell(b"M" + b"\0".join([linger, *(target.encode() for target in trees)]) + b"\0", [*trees.values()])
-    except OSError as error:
+    except (OSError, MountFailure) as error:
         give_up(husk, str(error))
     finally:
         for tree in trees.values():

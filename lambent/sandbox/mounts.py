@@ -5,6 +5,7 @@ a detached mount cannot be cloned again in another mount namespace.
 """
 
 import ctypes
+import errno
 import os
 import struct
 
@@ -13,7 +14,7 @@ from lambent.privileges import FIRST_SANDBOX_UID, SANDBOX_UIDS
 _SYS_OPEN_TREE, _SYS_MOUNT_SETATTR = 428, 442
 _OPEN_TREE_CLONE = 1
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
-_RDONLY, _NOSUID, _NODEV = 1, 2, 4
+_RDONLY, _NOSUID, _NODEV, _IDMAP = 1, 2, 4, 0x00100000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MNT_DETACH = 1, 2, 4, 32, 2
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
@@ -29,14 +30,18 @@ def _check(result: int, what: str) -> int:
     return result
 
 
-def detached(path: str, *, writable: bool = False) -> int:
-    """A descriptor of a private clone of the mount at `path`, read-only if not `writable`; the caller closes it."""
+def detached(path: str, *, writable: bool = False, users: int | None = None) -> int:
+    """A descriptor of a private clone of the mount at `path`, read-only if not `writable`; the caller closes it.
+
+    With `users`, a descriptor of a user namespace, it is ID-mapped by that.
+    """
     flags = ctypes.c_uint(_OPEN_TREE_CLONE | os.O_CLOEXEC)
     fd = _check(
         _libc.syscall(ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(_AT_FDCWD), os.fsencode(path), flags),
         f"open_tree {path}",
     )
-    wanted = struct.pack("QQQQ", _NOSUID | _NODEV | (0 if writable else _RDONLY), 0, 0, 0)
+    attributes = _NOSUID | _NODEV | (0 if writable else _RDONLY) | (0 if users is None else _IDMAP)
+    wanted = struct.pack("QQQQ", attributes, 0, 0, users or 0)
     try:
         _check(
             _libc.syscall(
@@ -53,6 +58,42 @@ def detached(path: str, *, writable: bool = False) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def mapped(path: str, owner: tuple[int, int], uid: int) -> int:
+    """A writable clone in which `uid` and the group of that number stand for the user and the group `owner`."""
+    users = _users(owner, uid)
+    try:
+        return detached(path, writable=True, users=users)
+    finally:
+        os.close(users)
+
+
+def _users(owner: tuple[int, int], uid: int) -> int:
+    """A user namespace, made by a child that ends at once, in which `owner` are `uid`. Raises OSError."""
+    made, tell = os.pipe()
+    wait, go = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(made)
+        os.close(go)
+        done = _libc.unshare(ctypes.c_int(_CLONE_NEWUSER)) == 0
+        os.write(tell, b"1" if done else b"0")
+        os.read(wait, 1)
+        os._exit(0)
+    try:
+        os.close(tell)
+        os.close(wait)
+        if os.read(made, 1) != b"1":
+            raise OSError(errno.ENOSYS, "no user namespace can be made")
+        for name, inside in (("uid_map", owner[0]), ("gid_map", owner[1])):
+            with open(f"/proc/{child}/{name}", "w") as file:
+                file.write(f"{inside} {uid} 1\n")
+        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(go)
+        os.close(made)
+        os.waitpid(child, 0)
 
 
 def die_with_parent() -> None:

@@ -3,7 +3,7 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from lambent.errors import LambentError, SandboxError
+from lambent.errors import LambentError, MountFailure, SandboxError
 from lambent.sandbox import assignment, netns, protocol
 from lambent.sandbox.broods import Tell
 from lambent.sandbox.cgroups import cpu_quota_us
@@ -49,6 +49,7 @@ def prepare(nursery: "Nursery", order: protocol.Prepare, tell: Tell) -> None:
 
 def assign(nursery: "Nursery", order: protocol.Assign, tell: Tell) -> None:
     try:
+        nursery.shelf.access_points.check(order.file_systems)
         if order.network == "none" and nursery.level == "process":
             raise SandboxError("VpcConfig cannot be obeyed: plain processes have this machine's network")
         brood = nursery.brood_of_clones(order.template) if order.template else nursery.brood(order.runtime)
@@ -56,7 +57,7 @@ def assign(nursery: "Nursery", order: protocol.Assign, tell: Tell) -> None:
             nursery.reserved[nursery.order(brood, nursery.copies)] = (order, tell)
             return
     except (LambentError, OSError) as error:
-        tell(protocol.Refused(order.ask, str(error)))
+        tell(protocol.Refused(order.ask, str(error), unmounted=isinstance(error, MountFailure)))
         return
     if brood.ready:
         assignment.give(nursery, brood.ready.popleft(), order, tell, waited=False)

@@ -41,6 +41,7 @@ class Assign(msgspec.Struct, frozen=True, tag="assign"):
     linger: bool = False  # pid 1 outlives the runtime until Stop: extensions get their SHUTDOWN phase
     sealed: bytes = b""  # the function's environment variables, which Assigned brings opened
     owner: str = ""  # its ARN, for which they were sealed
+    file_systems: tuple[tuple[str, str], ...] = ()  # ARN of an access point, path inside
 
 
 class Seal(msgspec.Struct, frozen=True, tag="seal"):
@@ -49,6 +50,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     ask: int
     variables: dict[str, str]
     owner: str
+    key: str = ""  # ARN of the key to do it with; empty: our own
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):
@@ -134,6 +136,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     ask: int
     error: str
     denied: bool = False  # the function's environment variables could not be opened
+    unmounted: bool = False  # a file system of the function could not be mounted
 
 
 class Sealed(msgspec.Struct, frozen=True, tag="sealed"):

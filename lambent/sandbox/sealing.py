@@ -30,7 +30,7 @@ class Sealing:
 
     def _seal(self, order: protocol.Seal) -> protocol.Sealed:
         try:
-            return protocol.Sealed(order.ask, self._vault.seal(order.variables, order.owner))
+            return protocol.Sealed(order.ask, self._vault.seal(order.variables, order.owner, order.key))
         except LambentError as error:
             return protocol.Sealed(order.ask, error=error.message)
 

@@ -10,7 +10,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from lambent.errors import MountFailure
 from lambent.sandbox import mounts
+from lambent.sandbox.access_points import AccessPoints
 from lambent.sandbox.protocol import Assign
 from lambent.sandbox.tmpdisks import TmpDisks
 
@@ -28,6 +30,7 @@ class Shelf:
         for old in (place / "opt", place / "tmp"):  # of an agent that was killed: its mounts went with it
             shutil.rmtree(old, ignore_errors=True)
         self.disks = TmpDisks(place / "tmp", loops=level == "full") if self.inside else None
+        self.access_points = AccessPoints({}, place / "mnt", mapped=False)  # the agent gives another one
         self.stacks: dict[tuple[str, ...], Path] = {}
         self._count = 0
 
@@ -49,7 +52,8 @@ class Shelf:
                 trees["/var/task"] = mounts.detached(order.code)
             if order.layers:
                 trees["/opt"] = mounts.detached(str(self.stack(order.layers)))
-        except OSError:
+            trees |= self.access_points.fetch(order.file_systems, uid)
+        except (OSError, MountFailure):
             for tree in trees.values():
                 os.close(tree)
             self.disks.drop(disk)

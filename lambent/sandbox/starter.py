@@ -107,7 +107,7 @@ class Starter:
                 ask, version.husk_runtime, code, layers, version.memory_mb, version.tmp_mb, inherit=inherit,
                 image=image, linger=bool(extensions), snapshot=part.makes_snapshot, template=part.template,
                 network=self.surroundings.network(version), sealed=version.sealed_environment,
-                owner=version.function_arn,
+                owner=version.function_arn, file_systems=version.file_systems,
             ),
             ending.hear,
         )  # fmt: skip

@@ -17,9 +17,9 @@ class Secrets:
     def __init__(self, present: Callable[[], Awaitable[AgentClient]]) -> None:
         self._present = present
 
-    async def seal(self, variables: Mapping[str, str], owner: str) -> bytes:
+    async def seal(self, variables: Mapping[str, str], owner: str, key: str = "") -> bytes:
         """The variables of the function `owner` (an ARN), as they may be stored. Raises SandboxError."""
-        return await self._ask(lambda agent: agent.seal(dict(variables), owner))
+        return await self._ask(lambda agent: agent.seal(dict(variables), owner, key))
 
     async def open(self, sealed: Sequence[tuple[bytes, str]]) -> list[dict[str, str] | str]:
         """What each of (sealed, owner) was, or the sentence that says why it cannot be opened. Raises AgentGone."""

@@ -22,7 +22,7 @@ NODES = 400_000
 MOST_LINKS = 40  # followed for one path, as in Linux
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 # What the sandbox mounts over, whatever the image has there; links in these places could lead the mount elsewhere.
-DIRECTORIES = ("proc", "dev", "sys", "tmp", "etc")
+DIRECTORIES = ("proc", "dev", "sys", "tmp", "etc", "mnt")
 FILES = ("etc/resolv.conf", "etc/hosts")
 
 

@@ -226,7 +226,6 @@ async def test_what_aws_refuses_is_refused_in_its_words(client, changes, status,
     ("changes", "option"),
     [
         ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "Ipv6AllowedForDualStack"),
-        ({"KMSKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}, "KMSKeyArn"),
         ({"DurableConfig": {"ExecutionTimeout": 60}}, "DurableConfig"),
     ],
 )

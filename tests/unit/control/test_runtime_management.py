@@ -64,7 +64,7 @@ async def test_what_was_said_goes_with_its_function(client):
         ({"UpdateRuntimeOn": "Manual"}, "RuntimeVersionArn is required when UpdateRuntimeOn is Manual."),
         ({"UpdateRuntimeOn": "Auto", "RuntimeVersionArn": OURS}, "only when UpdateRuntimeOn is Manual."),
         ({"UpdateRuntimeOn": "FunctionUpdate", "RuntimeVersionArn": OURS}, "only when UpdateRuntimeOn is Manual."),
-        ({"UpdateRuntimeOn": "Manual", "RuntimeVersionArn": AWSS}, f"one build of each runtime, and this one's is {OURS}"),
+        ({"UpdateRuntimeOn": "Manual", "RuntimeVersionArn": AWSS}, f"build of each runtime, and this one's is {OURS}"),
         ({"UpdateRuntimeOn": "Manual", "RuntimeVersionArn": OURS.replace(REGION, "us-east-1")}, "does not exist"),
         ({"UpdateRuntimeOn": "Auto", "Qualifier": "live"}, "live is an alias"),
     ],

@@ -156,3 +156,54 @@ def test_messages_with_the_largest_environments_fit_a_datagram(vault: Vault) -> 
     answer = protocol.Opened(1, ({"A": "x" * 4090},) * AT_ONCE)
     for message in (order, answer, protocol.Seal(1, largest, OWNER), assign(sealed)):
         assert len(protocol._encoder.encode(message)) < protocol.LARGEST
+
+
+KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+
+
+def test_a_named_key_is_a_file_of_its_own_and_what_it_sealed_opens_by_itself(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    sealed = vault.seal(VARIABLES, OWNER, KEY)
+    assert Vault(tmp_path).open(sealed, OWNER) == VARIABLES
+    (file,) = (tmp_path / "kms").iterdir()
+    assert file.name == "arn_aws_kms_us-east-1_000000000000_key_11111111-2222-3333-4444-555555555555.key"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sealed == vault.seal(VARIABLES, OWNER, KEY) != vault.seal(VARIABLES, OWNER)
+    assert not (tmp_path / KEY_FILE).exists() or sealed != vault.seal(VARIABLES, OTHER, KEY)
+    with pytest.raises(EnvironmentDenied, match="were another function's"):
+        vault.open(sealed, OTHER)
+
+
+def test_a_key_that_is_taken_away_is_gone_at_once_and_not_made_anew(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    sealed = vault.seal(VARIABLES, OWNER, KEY)
+    (file,) = (tmp_path / "kms").iterdir()
+    kept = file.read_bytes()
+    file.unlink()
+    with pytest.raises(EnvironmentDenied, match="is not there"):
+        vault.open(sealed, OWNER)
+    assert not file.exists()
+    vault.seal(VARIABLES, OWNER, KEY)
+    with pytest.raises(EnvironmentDenied, match="with another key"):
+        vault.open(sealed, OWNER)
+    file.write_bytes(kept)
+    assert vault.open(sealed, OWNER) == VARIABLES
+
+
+def test_what_was_sealed_under_one_name_does_not_open_under_another(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    other = KEY.replace("5555", "6666")
+    sealed = vault.seal(VARIABLES, OWNER, KEY)
+    vault.seal(VARIABLES, OWNER, other)
+    with pytest.raises(EnvironmentDenied):
+        vault.open(sealed.replace(KEY.encode(), other.encode()), OWNER)
+
+
+@pytest.mark.parametrize("key", ["../../etc/x", f"{KEY}/../x", "arn:aws:kms:a:1:key/k", "x", KEY + "\n"])
+def test_what_is_no_key_arn_reaches_no_file(tmp_path: Path, key: str) -> None:
+    with pytest.raises(SandboxError, match="not the ARN of a key"):
+        Vault(tmp_path).seal(VARIABLES, OWNER, key)
+    forged = b"\x02" + len(key).to_bytes(2, "big") + key.encode() + b"mark" + b"x" * 20
+    with pytest.raises(SandboxError, match="not the ARN of a key"):
+        Vault(tmp_path).open(forged, OWNER)
+    assert not (tmp_path / "kms").exists()

@@ -4,10 +4,10 @@ What a stranger may not do tells nothing of what is there: AccessDenied comes be
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 
 from lambent.arns import FunctionRef, parse_function
-from lambent.control.permits import Permits, denied
+from lambent.control.permits import NOTHING, Permits, denied
 from lambent.errors import AwsError
 from lambent.principal import Principal
 from lambent.store.policies import Function
@@ -53,7 +53,13 @@ class Guard:
         who = caller(call)
         if own and (not self.denying or (call.operation in _WAYS_OUT and who.arn.endswith(":root"))):
             return
-        self._permits.demand(who, action, ref)
+        self._permits.demand(who, action, ref, _conditions(call))
+
+
+def _conditions(call: Call) -> Mapping[str, str]:
+    """The condition keys that the request itself has a value for."""
+    auth_type = call.parameters.get("AuthType") or call.parameters.get("FunctionUrlAuthType")
+    return {"lambda:FunctionUrlAuthType": auth_type} if auth_type else NOTHING
 
 
 def _check_role(call: Call) -> None:

@@ -1,5 +1,6 @@
 """CreateFunctionUrlConfig and its kin. Words and orders of refusals as AWS's, recorded by localstack-core 2026.3.0."""
 
+import json
 import re
 
 import pytest
@@ -211,3 +212,22 @@ async def test_urls_of_another_account_or_region_are_not_told(client, function) 
     status, code, _ = await refusal(client, "GetFunctionUrlConfig", FunctionName="hello", region="us-west-2")
     assert (status, code) == (404, "ResourceNotFoundException")
     assert ACCOUNT in function_arn()
+
+
+async def test_a_policy_may_forbid_urls_that_everybody_could_call(client, function) -> None:
+    """As AWS's guide has it for organisations ("Governance and access control")."""
+    statement = {
+        "Sid": "signed", "Effect": "Deny", "Principal": "*", "Resource": function_arn(),
+        "Action": ["lambda:CreateFunctionUrlConfig", "lambda:UpdateFunctionUrlConfig"],
+        "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+    }  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    await client("PutResourcePolicy", ResourceArn=function_arn(), Policy=policy)
+
+    asked = {"FunctionName": "hello", "AuthType": "NONE"}
+    status, code, said = await refusal(client, "CreateFunctionUrlConfig", **asked)
+    assert (status, code) == (403, "AccessDeniedException")
+    assert "not authorized to perform: lambda:CreateFunctionUrlConfig" in said
+    await client("CreateFunctionUrlConfig", FunctionName="hello", AuthType="AWS_IAM")
+    assert (await refusal(client, "UpdateFunctionUrlConfig", **asked))[0] == 403
+    await client("UpdateFunctionUrlConfig", FunctionName="hello", InvokeMode="BUFFERED")

@@ -10,7 +10,7 @@ from lambent.control.event_sources import EventSource
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
-from lambent.invoke.sampling import new_trace
+from lambent.invoke.sampling import Sampler
 from lambent.model import Invocation, Outcome
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
@@ -33,12 +33,14 @@ class Engine:
         self.resolve = resolver.resolve
         self._loops = loops
         self._clock = clock
+        self._sampler = Sampler()
 
     async def run(self, mapping: StoredMapping, payload: bytes, trace: str) -> Outcome:
         """As a synchronous invocation by Lambda itself. Raises what the invoker raises, and AwsError."""
         version, arn = self.resolve(mapping.account, mapping.region, mapping.name, mapping.qualifier or None)
         now, request_id = self._clock.epoch(), ids.request_id()
-        header = self._loops.pass_on(trace or new_trace(now), version.function_arn, request_id, now)
+        trace = self._sampler.header(trace, version, now)
+        header = self._loops.pass_on(trace, version.function_arn, request_id, now)
         return await self._invoker.invoke(
             Invocation(
                 request_id=request_id, version=version, invoked_arn=arn, payload=payload, received=now, trace=header

@@ -74,8 +74,8 @@ def _check(control: Control, call: Call) -> None:
         rules.check_images(control)
     else:
         rules.check_new_runtime(control, asked.get("Runtime"), asked.get("Handler"))
-    options.refuse_unbuilt(asked)
-    options.refuse_unbuilt(asked["Code"])
+    options.refuse_unavailable(asked)
+    options.refuse_unavailable(asked["Code"])
     capacity_providers.refuse_use(control, call)
     snapstart.check(control, asked)
     file_systems.check(control, asked, asked)

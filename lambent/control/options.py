@@ -17,7 +17,7 @@ _NEVER: dict[str, str] = {
 }
 
 
-def refuse_unbuilt(parameters: Mapping[str, Any]) -> None:
+def refuse_unavailable(parameters: Mapping[str, Any]) -> None:
     """Raises InvalidParameterValue for the first option that Lambent would not obey."""
     for option, sentence in _NEVER.items():
         if parameters.get(option):

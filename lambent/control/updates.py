@@ -61,7 +61,7 @@ async def update_function_code(control: Control, call: Call) -> Document:
 
 def _check_code(control: Control, asked: dict[str, Any], current: StoredVersion) -> None:
     rules.check_architectures(control, asked.get("Architectures") or ())
-    options.refuse_unbuilt(asked)
+    options.refuse_unavailable(asked)
     if not documents.is_image(current):
         rules.check_runtime_update(control, current.config["Runtime"], None)
 
@@ -96,7 +96,7 @@ async def _update_configuration(control: Control, call: Call) -> Document:
     images.check(asked, current.config["PackageType"])
     if not documents.is_image(current):
         rules.check_runtime_update(control, current.config["Runtime"], asked.get("Runtime"))
-    options.refuse_unbuilt(asked)
+    options.refuse_unavailable(asked)
     durable_config.check_change(ref.name, asked, current.config)
     capacity_providers.refuse_change(asked.get("CapacityProviderConfig"))
     destinations.check_dead_letters(ref, asked.get("DeadLetterConfig"))

@@ -14,7 +14,7 @@ from lambent.wire.parse import Call
 async def publish_version(control: Control, call: Call) -> Document:
     asked = call.parameters
     ref = lookup.unqualified(call)
-    options.refuse_unbuilt(asked)
+    options.refuse_unavailable(asked)
     while True:
         latest = lookup.latest(control, ref)
         deployment.check_revision(latest, asked.get("RevisionId"))

@@ -107,6 +107,6 @@ def _revision(control: Control, layer: StoredLayer) -> str:
 def _check_revision(control: Control, layer: StoredLayer, wanted: str | None) -> None:
     if wanted and wanted != _revision(control, layer):
         raise PreconditionFailed(
-            "The Revision Id provided does not match the latest Revision Id. Call the GetLayerVersionPolicy API to "
-            "retrieve the latest Revision Id"
+            "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to "
+            "retrieve the latest Revision Id"  # there is no such operation, but AWS says so
         )

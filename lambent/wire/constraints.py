@@ -26,6 +26,8 @@ NOT_NULL = "Member must not be null"
 _NULLABLE_LISTS = frozenset({"SubnetIds", "SecurityGroupIds"})
 # … and of these it complains as if the list were one value (recorded).
 _PLAIN_LISTS = frozenset({"CompatibleRuntimes"})
+# AWS lists the values of these enumerations in another order than its model does (recorded).
+_TOLD_IN_ORDER = {"RecursiveLoop": "Terminate, Allow", "EventSourcePosition": "LATEST, AT_TIMESTAMP, TRIM_HORIZON"}
 # AWS tells these in other words and with another code: they are left to the operation itself.
 _LEFT_TO_HANDLERS = frozenset({("CreateFunction", "Runtime"), ("UpdateFunctionConfiguration", "Runtime")})
 
@@ -170,8 +172,8 @@ def rules(shape: Shape) -> list[Rule]:
     found: list[Rule] = []
     if "enum" in shape.traits:
         allowed = shape.traits["enum"]
-        members = frozenset(allowed)
-        found.append(Rule(members.__contains__, f"Member must satisfy enum value set: [{', '.join(allowed)}]"))
+        told = _TOLD_IN_ORDER.get(shape.name, ", ".join(allowed))
+        found.append(Rule(frozenset(allowed).__contains__, f"Member must satisfy enum value set: [{told}]"))
     if shape.type in ("string", "blob"):
         found += _size_rules(shape)
     elif shape.type in ("integer", "long", "float", "double"):

@@ -132,7 +132,7 @@ class App:
         capacity.gone = lambda *function: self.spawn(self.idempotency.forget(*function))
         self.executions = Executions(
             self.events.database, self.invoker, self.resolver, self.loops, clock=self.clock,
-            born=lambda *function: stores.functions.get(*function).created_at,
+            born=lambda *function: stores.functions.get(*function).created_at, may=self.control.permits.may,
         )  # fmt: skip
         self.data = DataPlane(
             self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock,

@@ -13,6 +13,7 @@ from lambent.durable.expiry import Expiry
 from lambent.durable.nouns import DELETING, SUCCEEDED, Execution, State
 from lambent.durable.starts import Starts
 from lambent.errors import InvalidParameterValue
+from lambent.invoke.authority import May, same_account
 from lambent.invoke.durable import Finished, Start
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
@@ -28,14 +29,15 @@ class Executions:
     """Attributes are the parts. `run` and `accept` are what the data plane asks (invoke/durable.py)."""
 
     def __init__(
-        self, database: Database, invoker: Invoker, resolver: Resolver, loops: Loops, *, clock: Clock, born: Born
-    ) -> None:
+        self, database: Database, invoker: Invoker, resolver: Resolver, loops: Loops, *, clock: Clock, born: Born,
+        may: May = same_account,
+    ) -> None:  # fmt: skip
         self.store = DurableExecutions(database)
         self.clock = clock
         self.book = Book(self.store, clock, _complain)
         self.attempts = Attempts(invoker, resolver, loops, clock, born)
         self.driver = Driver(self.book, self.store, self.attempts, clock)
-        self.starts = Starts(self.store, self.book, resolver, loops, clock=clock, born=born)
+        self.starts = Starts(self.store, self.book, resolver, loops, clock=clock, born=born, may=may)
         self.expiry = Expiry(self.store, clock, self.book.work)
 
     async def start(self) -> None:

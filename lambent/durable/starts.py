@@ -6,6 +6,7 @@ import uuid
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
+from lambent.arns import parse_function
 from lambent.clock import Clock
 from lambent.durable import chained, machine, records
 from lambent.durable.attempts import Born
@@ -13,6 +14,7 @@ from lambent.durable.book import Book, New
 from lambent.durable.nouns import DELETING, Execution, Operation, State
 from lambent.durable.updates import Chained
 from lambent.errors import AwsError, LambentError
+from lambent.invoke.authority import INVOKE, May, refusal, role_of, same_account
 from lambent.invoke.durable import UNQUALIFIED, Start
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
@@ -33,14 +35,17 @@ class Starts:
     """`_names` has the locks of names that somebody is starting an execution of."""
 
     def __init__(
-        self, store: DurableExecutions, book: Book, resolver: Resolver, loops: Loops, *, clock: Clock, born: Born
-    ) -> None:
+        self, store: DurableExecutions, book: Book, resolver: Resolver, loops: Loops, *, clock: Clock, born: Born,
+        may: May = same_account,
+    ) -> None:  # fmt: skip
+        """`may` says whether the role of a function may invoke another."""
         self._store = store
         self._book = book
         self._resolver = resolver
         self._loops = loops
         self._clock = clock
         self._born = born
+        self._may = may
         self._names: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def start(self, asked: Start, config: Durability, *, synchronous: bool) -> Execution:
@@ -67,6 +72,7 @@ class Starts:
         """What a CHAINED_INVOKE comes to, and the execution that it starts if its function is durable."""
         execution = parent.execution
         try:
+            self._check(execution, operation)
             version, arn = self._resolver.resolve(execution.account, execution.region, operation.invokes, None)
             config = version.durable
             if version.per_tenant or operation.tenant:
@@ -88,6 +94,14 @@ class Starts:
         return Chained(version.version, child.number, child.arn), new
 
     # -- details
+
+    def _check(self, execution: Execution, operation: Operation) -> None:
+        """Raises AccessDeniedException if the execution's function may not invoke that one."""
+        account, region = execution.account, execution.region
+        ref = parse_function(operation.invokes, None, account=account, region=region)
+        principal = role_of(self._resolver, account, region, execution.function, execution.version)
+        if not self._may(principal, INVOKE, ref):
+            raise AwsError(refusal(principal, ref), code="AccessDeniedException", status=403)
 
     def _of_name(self, asked: Start) -> Execution | None:
         version = asked.version

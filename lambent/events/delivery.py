@@ -7,8 +7,9 @@ from lambent.clock import Clock
 from lambent.events.engine import Engine
 from lambent.events.postman import Postman
 from lambent.events.retention import Retention
-from lambent.events.targets import LambdaTarget, May, Outbox, Targets, same_account
+from lambent.events.targets import LambdaTarget, Outbox, Targets
 from lambent.invoke import lineage
+from lambent.invoke.authority import May, same_account
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.model import Event

@@ -5,22 +5,14 @@ from typing import Protocol
 
 from lambent.arns import FunctionRef, parse_function
 from lambent.clock import Clock
-from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound, Undeliverable
+from lambent.errors import InvalidParameterValue, ResourceNotFound, Undeliverable
 from lambent.events.messages import id_of, message_for, service_of
+from lambent.invoke.authority import INVOKE, May, refusal, role_of, same_account
 from lambent.invoke.operations import ASYNC_LIMIT, Intake
 from lambent.invoke.resolve import Resolver
 from lambent.invoke.tenancy import version_for
 from lambent.model import Event, Letter
-from lambent.principal import Principal
 from lambent.store.outbox import OutboxStore
-
-INVOKE = "lambda:InvokeFunction"
-May = Callable[[Principal, str, FunctionRef], bool]  # may it do that action to that function?
-
-
-def same_account(principal: Principal, action: str, ref: FunctionRef) -> bool:
-    """What may be done where nobody can be asked."""
-    return principal.account == ref.account
 
 
 class Target(Protocol):
@@ -100,19 +92,9 @@ class LambdaTarget:
 
     def _check(self, letter: Letter, ref: FunctionRef) -> None:
         """Raises Undeliverable if the function that the letter comes from may not invoke that one."""
-        principal = self._sender(letter)
+        principal = role_of(self._resolver, letter.account, letter.region, letter.name, letter.qualifier)
         if not self._may(principal, INVOKE, ref):
-            raise Undeliverable(f"{principal.arn} is not authorized to perform: {INVOKE} on resource: {ref.arn}")
-
-    def _sender(self, letter: Letter) -> Principal:
-        """The role of the function, as which it reaches its destinations; of one that is gone, just its account."""
-        account = letter.account
-        try:
-            role = self._resolver.resolve(account, letter.region, letter.name, letter.qualifier or None)[0].role
-        except AwsError:
-            return Principal(account=account, arn=f"arn:aws:iam::{account}:root", user_id=account)
-        session = f"arn:aws:sts::{account}:assumed-role/{role.rpartition('/')[2]}/{letter.name}"
-        return Principal(account=account, arn=session, role=role)
+            raise Undeliverable(refusal(principal, ref))
 
 
 class Outbox:

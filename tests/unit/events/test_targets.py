@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from event_samples import NOW, event
 from letter_samples import BUCKET, BUS, FUNCTION, QUEUE, TOPIC, letter
@@ -47,6 +48,9 @@ def db(tmp_path: Path) -> Iterator[Database]:
     database = open_queue(tmp_path / "queue")
     yield database
     database.close()
+
+
+ROLE = "arn:aws:iam::111111111111:role/sender"
 
 
 class Stage:
@@ -154,6 +158,40 @@ async def test_a_chain_that_has_come_round_too_often_is_cut(db):
     with pytest.raises(Undeliverable, match="recursive"):
         await target.deliver(letter(FUNCTION))
     assert Queue(db).backlogs() == []
+
+
+async def test_a_function_that_may_not_be_invoked_by_the_role_of_the_other_is_undeliverable(db):
+    asked = []
+
+    def may(principal, action, ref):
+        asked.append((principal.arn, action, ref.arn))
+        return False
+
+    def found(account, region, name, qualifier):
+        return msgspec.structs.replace(load(account, region, "mender", qualifier), role=ROLE)
+
+    target = LambdaTarget(Intake(Queue(db), NobodyRuns()), Resolver(found), FixedClock(), may=may)
+    with pytest.raises(Undeliverable, match="because no resource-based policy allows"):
+        await target.deliver(letter(FUNCTION))
+    assert Queue(db).backlogs() == []
+    (who, action, arn) = asked[0]
+    assert who == f"arn:aws:sts::111111111111:assumed-role/sender/{letter(FUNCTION).name}"
+    assert (action, arn) == ("lambda:InvokeFunction", FUNCTION)
+
+
+async def test_a_function_of_another_account_is_not_invoked_where_nobody_can_be_asked(db):
+    target = LambdaTarget(Intake(Queue(db), NobodyRuns()), Resolver(load), FixedClock())
+    with pytest.raises(Undeliverable, match="because no resource-based policy allows"):
+        await target.deliver(letter(FUNCTION.replace("111111111111", "222222222222")))
+
+
+async def test_a_function_with_tenants_takes_no_records(db):
+    def tenants(*where):
+        return msgspec.structs.replace(load(*where), per_tenant=True)
+
+    target = LambdaTarget(Intake(Queue(db), NobodyRuns()), Resolver(tenants), FixedClock())
+    with pytest.raises(Undeliverable, match="Add a valid tenant ID"):
+        await target.deliver(letter(FUNCTION))
 
 
 # -- the registry

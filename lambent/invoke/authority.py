@@ -1,0 +1,36 @@
+"""As whom a function invokes others on its own account, and whether it may: for destinations and chained invokes, which
+nobody signs.
+"""
+
+from collections.abc import Callable
+
+from lambent.arns import FunctionRef
+from lambent.errors import AwsError
+from lambent.invoke.resolve import Resolver
+from lambent.principal import Principal
+
+INVOKE = "lambda:InvokeFunction"
+May = Callable[[Principal, str, FunctionRef], bool]  # may it do that action to that function?
+
+
+def same_account(principal: Principal, action: str, ref: FunctionRef) -> bool:
+    """What may be done where nobody can be asked."""
+    return principal.account == ref.account
+
+
+def role_of(resolver: Resolver, account: str, region: str, name: str, qualifier: str) -> Principal:
+    """The role of a function, as its own calls are signed; of one that is gone, just its account."""
+    try:
+        role = resolver.resolve(account, region, name, qualifier or None)[0].role
+    except AwsError:
+        return Principal(account=account, arn=f"arn:aws:iam::{account}:root", user_id=account)
+    session = f"arn:aws:sts::{account}:assumed-role/{role.rpartition('/')[2]}/{name}"
+    return Principal(account=account, arn=session, role=role)
+
+
+def refusal(principal: Principal, ref: FunctionRef) -> str:
+    """Why not, in AWS's words."""
+    return (
+        f"User: {principal.arn} is not authorized to perform: {INVOKE} on resource: {ref.arn} because no "
+        f"resource-based policy allows the {INVOKE} action"
+    )

@@ -75,6 +75,8 @@ def _parts(text: str, header: str, words: Words) -> dict[str, str]:
         if not equals:
             why = "not a valid key=value pair (missing equal-sign) in Authorization header"
             raise words.incomplete(f"'{piece.strip()}' {why}: '{header}'.")
+        if name not in _HEADER_PARTS or name in found:
+            raise words.incomplete(f"'{name}' is not expected (here) in Authorization header: '{header}'.")
         found[name] = value
     return found
 

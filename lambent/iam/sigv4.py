@@ -43,7 +43,8 @@ def compute(request: Request, claim: Claim, payload: str) -> Computed:
     path = canonical_path(request.path, s3=s3)
     query = canonical_query(request.query, presigned=claim.presigned) if request.query else ""
     canonical = f"{request.method}\n{path}\n{query}\n{lines}\n{names}\n{payload}"
-    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    # Header values are the client's bytes, read as Latin-1; everything else is ASCII by now.
+    digest = hashlib.sha256(canonical.encode("latin-1", "backslashreplace")).hexdigest()
     return Computed(canonical, f"{ALGORITHM}\n{claim.date}\n{claim.scope}\n{digest}")
 
 
@@ -59,7 +60,7 @@ def _recoded(part: str) -> str:
 
 
 def _tidy(path: str) -> str:
-    """Without empty segments, "." and ".." (RFC 3986, section 5.2.4)."""
+    """Without empty segments, "." and ".." (RFC 3986, section 5.2.4; a last "." leaves no slash, as with botocore)."""
     if "//" not in path and "/." not in path and path:
         return path
     kept: list[str] = []
@@ -68,7 +69,7 @@ def _tidy(path: str) -> str:
             del kept[-1:]
         elif part not in ("", "."):
             kept.append(part)
-    end = "/" if kept and path.endswith(("/", "/.", "/..")) else ""
+    end = "/" if kept and path.endswith("/") else ""
     return f"/{'/'.join(kept)}{end}"
 
 

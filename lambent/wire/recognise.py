@@ -42,7 +42,7 @@ def sender(request: Request) -> Sender:
     if header.startswith("AWS "):  # signature version 2, which old S3 tools still make
         return Sender(header[4:].partition(":")[0], "", "s3")
     if "X-Amz-Credential=" in request.query:
-        return _from_credential(parse(request.query)["X-Amz-Credential"][0])
+        return _from_credential(parse(request.query).get("X-Amz-Credential", [""])[0])
     return NOBODY
 
 

@@ -102,8 +102,13 @@ def profile(service: str) -> Profile:
 
 # Namespaces of errors that come from AWS's common front end and not from a service's model.
 CORAL_TYPES = {
+    "ExpiredTokenException": "com.amazon.coral.service#",
+    "IncompleteSignatureException": "com.amazon.coral.service#",
+    "InvalidSignatureException": "com.amazon.coral.service#",
+    "MissingAuthenticationTokenException": "com.amazon.coral.service#",
     "SerializationException": "com.amazon.coral.service#",
     "UnknownOperationException": "com.amazon.coral.service#",
+    "UnrecognizedClientException": "com.amazon.coral.service#",
     "ValidationException": "com.amazon.coral.validate#",
 }
 

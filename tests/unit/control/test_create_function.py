@@ -226,7 +226,6 @@ async def test_what_aws_refuses_is_refused_in_its_words(client, changes, status,
     ("changes", "option"),
     [
         ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "Ipv6AllowedForDualStack"),
-        ({"DurableConfig": {"ExecutionTimeout": 60}}, "DurableConfig"),
     ],
 )
 async def test_what_would_not_be_obeyed_is_refused_by_name(client, changes, option):

@@ -92,12 +92,12 @@ def test_only_what_is_over_can_be_deleted() -> None:
 
 def test_a_callback_is_answered_once_and_the_function_is_then_invoked() -> None:
     run = waiting()
-    assert not machine.due(Change(execution=run.state.execution))
+    assert not machine.due(run.state.execution)
     run.take(requests.succeed(run.state, START + 5, "c", "yes"))
     operation = run.state.operations["c"]
     assert (operation.status, operation.payload, operation.ended) == ("SUCCEEDED", "yes", START + 5)
     assert run.state.execution.updated == ("c",)
-    assert machine.due(Change(execution=run.state.execution))
+    assert machine.due(run.state.execution)
     assert run.events[-1].details == {"CallbackSucceededDetails": {"Result": {"Payload": "yes"}}}
     for again in (requests.succeed, requests.fail):
         with pytest.raises(AwsError) as late:
@@ -153,10 +153,10 @@ def test_a_pause_between_invocations_is_at_once_and_what_comes_waits_for_the_res
         "PauseRequestTimestamp": START + 10, "ExecutionTimeoutPaused": True, "Reason": {"Payload": "why not"},
     }  # fmt: skip
     run.take(requests.succeed(run.state, START + 20, "c", None))
-    assert not machine.due(Change(execution=run.state.execution))
+    assert not machine.due(run.state.execution)
     run.take(pausing.resume(run.state, START + 110, {}))
     assert (run.status, run.types[-1]) == ("RUNNING", "ExecutionResumed")
-    assert machine.due(Change(execution=run.state.execution))
+    assert machine.due(run.state.execution)
     assert run.state.execution.deadline == START + 700
 
 
@@ -165,7 +165,7 @@ def test_nothing_is_invoked_after_a_resumption_if_nothing_has_happened() -> None
     run.take(pausing.pause(run.state, START + 10, {"ExecutionTimeoutPaused": False}))
     assert run.state.execution.deadline == START + 600
     run.take(pausing.resume(run.state, START + 110, {}))
-    assert not machine.due(Change(execution=run.state.execution))
+    assert not machine.due(run.state.execution)
     assert run.state.execution.deadline == START + 600
 
 
@@ -180,7 +180,7 @@ def test_a_pause_interrupts_an_invocation_at_its_next_checkpoint_and_resumption_
     run.finish(16)
     assert run.status == "PAUSED"
     run.take(pausing.resume(run.state, START + 65, {}))
-    assert machine.due(Change(execution=run.state.execution))
+    assert machine.due(run.state.execution)
     assert run.state.execution.deadline == START + 600 + 50
 
 
@@ -191,7 +191,7 @@ def test_an_interrupted_invocation_that_outlives_the_pause_is_followed_by_anothe
     run.checkpoint({"Id": "s", "Type": "STEP", "Action": "SUCCEED", "Payload": "1"}, at=15)
     run.take(pausing.resume(run.state, START + 20, {}))
     run.finish(25)
-    assert machine.due(Change(execution=run.state.execution))
+    assert machine.due(run.state.execution)
 
 
 def test_an_invocation_that_ends_before_its_next_checkpoint_rests_then() -> None:

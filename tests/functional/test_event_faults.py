@@ -69,6 +69,18 @@ def stored(directory: Path, table: str) -> Counter[str]:
         return Counter(row[0] for row in connection.execute(f"SELECT request_id FROM {table}"))
 
 
+def in_queues(directory: Path) -> Counter[str]:
+    """How often each request id is told of by a message of any queue."""
+    with contextlib.closing(sqlite3.connect(directory / "queue" / "lambent.db")) as connection:
+        contents = [json.loads(row[0]) for row in connection.execute("SELECT content FROM sqs_messages")]
+    return Counter(
+        content["attributes"]["RequestID"]["StringValue"]
+        if content["attributes"]
+        else json.loads(content["body"])["requestContext"]["requestId"]
+        for content in contents
+    )
+
+
 @pytest.fixture
 def victim(tmp_path: Path) -> Iterator[Victim]:
     victim = Victim(tmp_path)
@@ -157,6 +169,9 @@ class Producers:
 def deploy_three(server: Server) -> list[str]:
     """Functions whose events end in a destination, in a dead-letter queue, and in the kept list."""
     names = ["destined", "dead", "kept"]
+    sqs = client(server.endpoint, service="sqs")
+    for queue in ("dead", "done"):
+        sqs.create_queue(QueueName=queue)
     for name in names:
         dead = {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"}} if name == "dead" else {}
         server.deploy(HANDLER, name=name, **dead)
@@ -210,9 +225,10 @@ def test_kills_of_server_agent_and_both_lose_no_event_that_got_a_202(tmp_path: P
     assert max(most_at_once(server, name) for name in names) <= RESERVED
     server.stop()
 
-    found = {table: stored(server.data, table) for table in ("events", "letters", "outbox", "kept")}
+    found = {table: stored(server.data, table) for table in ("events", "letters", "kept")}
+    found["messages"] = in_queues(server.data)
     assert not found["events"]
     assert len(producers.accepted) > SERVER_KILLS
     for request_id, name in producers.accepted.items():
-        sent = found["outbox"][request_id] + found["letters"][request_id]
+        sent = found["messages"][request_id] + found["letters"][request_id]
         assert (sent, found["kept"][request_id]) == ((0, 1) if name == "kept" else (1, 0)), (request_id, name)

@@ -27,7 +27,7 @@ SOURCE = """
             raise ValueError("as asked")
         return "done"
 """
-QUEUE = "arn:aws:sqs:us-east-1:000000000000:failures"
+BUS = "arn:aws:events:us-east-1:000000000000:event-bus/failures"
 FLAGS = ("--clock", "virtual", "--concurrency", "2", "--quiet")
 
 
@@ -59,7 +59,7 @@ class World:
         self.post("run-until-idle", {})
         self.server.client.put_function_event_invoke_config(
             FunctionName=self.function.name, MaximumRetryAttempts=0,
-            DestinationConfig={"OnFailure": {"Destination": QUEUE}},
+            DestinationConfig={"OnFailure": {"Destination": BUS}},
         )  # fmt: skip
         self.ids["delivered"] = self.send({"fail": 1})
         self.post("run-until-idle", {})
@@ -170,8 +170,8 @@ def test_a_retried_event_tells_each_attempt_when_the_next_was_due_and_where_it_i
 def test_a_delivered_event_tells_where_its_record_went_and_lies(world: World) -> None:
     found = world.document(world.ids["delivered"])
     assert [chapter["kind"] for chapter in found["life"]] == ["accepted", "ran", "delivered"]
-    assert found["life"][-1]["text"] == f"its record was delivered to {QUEUE}"
-    assert [now.endswith(f"SendMessage to {QUEUE}") for now in found["now"]] == [True]
+    assert found["life"][-1]["text"] == f"its record was delivered to {BUS}"
+    assert [now.endswith(f"PutEvents to {BUS}") for now in found["now"]] == [True]
 
 
 def test_the_command_tells_it_line_by_line_in_utc(world: World) -> None:

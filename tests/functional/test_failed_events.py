@@ -6,11 +6,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from real_server import ROOT, Function, Server, clean_environment, wait_until
+from real_server import ROOT, Function, Server, clean_environment, client, wait_until
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:failures"
 TOPIC = "arn:aws:sns:us-east-1:000000000000:failures"
@@ -36,6 +36,21 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def function(events: Server) -> Function:
     return events.deploy(SOURCE)
+
+
+@pytest.fixture(scope="module")
+def queue(events: Server) -> Callable[[], dict[str, Any]]:
+    """Makes the queue of QUEUE; called, it gives the next message there."""
+    sqs = client(events.endpoint, service="sqs")
+    url = sqs.create_queue(QueueName="failures")["QueueUrl"]
+
+    def receive() -> dict[str, Any]:
+        asked = {"QueueUrl": url, "WaitTimeSeconds": 20, "MessageAttributeNames": ["All"]}
+        (message,) = wait_until(lambda: sqs.receive_message(**asked).get("Messages"))
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return dict(message)
+
+    return receive
 
 
 def ask(server: Server, method: str, path: str) -> dict[str, Any]:
@@ -105,14 +120,14 @@ def test_success_goes_to_a_function_which_gets_the_record_as_its_event(events, f
     assert not seen[0].startswith(f"SEEN {request_id}")  # it is another event, with an id of its own
 
 
-def test_failure_goes_to_the_destination_and_the_dead_letter_queue(events, function):
+def test_failure_goes_to_the_destination_and_the_dead_letter_queue(events, function, queue):
     configure(function, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": BUS}})
     events.client.update_function_configuration(FunctionName=function.name, DeadLetterConfig={"TargetArn": QUEUE})
     request_id = post_event(function, {"fail": "both"})
     found = ended(events, request_id)
     assert found["kept"] == []
     by_target = {message["target"]: message for message in found["outbox"]}
-    assert set(by_target) == {BUS, QUEUE}
+    assert set(by_target) == {BUS}
     detail = json.loads(by_target[BUS]["body"])
     assert detail["requestContext"] == {
         "requestId": request_id,
@@ -122,8 +137,9 @@ def test_failure_goes_to_the_destination_and_the_dead_letter_queue(events, funct
     }
     assert detail["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
     assert by_target[BUS]["parameters"]["DetailType"] == "Lambda Function Invocation Result - Failure"
-    assert by_target[QUEUE]["body"] == json.dumps({"fail": "both"})
-    attributes = by_target[QUEUE]["parameters"]["MessageAttributes"]
+    dead = queue()
+    assert dead["Body"] == json.dumps({"fail": "both"})
+    attributes = dead["MessageAttributes"]
     assert {name: each["StringValue"] for name, each in attributes.items()} == {
         "RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "both",
     }  # fmt: skip
@@ -143,12 +159,22 @@ def test_a_destination_that_is_gone_makes_the_event_kept(events, function):
     assert row["total"]["sum"] == 1
 
 
-def test_a_function_without_concurrency_sends_its_events_on_untried(events, function):
+def test_a_queue_that_is_not_there_makes_the_event_kept(events, function):
+    configure(
+        function,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": QUEUE.replace("failures", "none")}},
+    )
+    (kept,) = ended(events, post_event(function, {"fail": "nowhere"}))["kept"]
+    assert "there is no queue" in kept["undelivered"]
+
+
+def test_a_function_without_concurrency_sends_its_events_on_untried(events, function, queue):
     configure(function, DestinationConfig={"OnFailure": {"Destination": QUEUE}})
     events.client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
-    (message,) = ended(events, post_event(function, {"n": 2}))["outbox"]
+    post_event(function, {"n": 2})
+    found = json.loads(queue()["Body"])
     events.client.delete_function_concurrency(FunctionName=function.name)
-    found = json.loads(message["body"])
     assert found["requestContext"]["condition"] == "ZeroReservedConcurrency"
     assert found["requestContext"]["approximateInvokeCount"] == 0
     assert "responseContext" not in found

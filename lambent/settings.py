@@ -202,6 +202,12 @@ def access_points_in(text: str) -> dict[str, str]:
     return {arn.strip(): directory.strip() for arn, _, directory in pairs}
 
 
+def _nested(directory: str, other: str) -> bool:
+    """Is one of them in the other? What a function may write must hold nothing that is mounted by its name."""
+    one, two = Path(directory).resolve(), Path(other).resolve()
+    return one in two.parents or two in one.parents
+
+
 def _check_file_systems(settings: Settings) -> None:
     data = settings.data_dir.absolute()
     for arn, directory in settings.access_points.items():
@@ -209,8 +215,11 @@ def _check_file_systems(settings: Settings) -> None:
             raise SettingError(f"file_systems must be access points like ARN=/a/directory; found {arn}={directory}")
         if not os.path.isdir(directory) or os.path.islink(directory):
             raise SettingError(f"file_systems: {directory} is no directory (nor may it be a link to one)")
-        if data == Path(directory) or Path(directory) in data.parents or data in Path(directory).parents:
-            raise SettingError(f"file_systems: {directory} and the data directory {data} must lie apart")
+        if Path(directory).resolve() == data.resolve():
+            raise SettingError(f"file_systems: {directory} is the data directory")
+        for other in (str(data), *settings.access_points.values()):
+            if _nested(directory, other):
+                raise SettingError(f"file_systems: {directory} and {other} must lie apart")
         if os.geteuid() == 0 and os.stat(directory).st_uid == 0:
             raise SettingError(
                 f"file_systems: {directory} belongs to root, as whom functions would write there; `chown` it to the "

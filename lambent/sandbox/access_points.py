@@ -33,27 +33,37 @@ class AccessPoints:
     def check(self, wanted: Sequence[tuple[str, str]]) -> None:
         """Raises MountFailure for what `fetch` could not give. `wanted`: (ARN, path inside) of each."""
         for arn, path in wanted:
-            directory = self._directories.get(arn)
-            if directory is None or not _PLACE.fullmatch(path):
-                raise MountFailure(f"{MountFailure.__doc__} No directory stands for {arn} any more.")
-            try:
-                owner = os.stat(directory, follow_symlinks=False).st_uid
-            except OSError as error:
-                raise MountFailure(f"{MountFailure.__doc__} {directory}: {error.strerror}") from error
-            if self._mapped and owner == 0:  # a function could make programs that run as root there
-                raise MountFailure(f"{MountFailure.__doc__} {directory} belongs to root: give it to another user.")
+            os.close(self._opened(arn, path)[0])
+
+    def _opened(self, arn: str, path: str) -> tuple[int, tuple[int, int]]:
+        """A descriptor of the directory, for the caller to close, and its owner. Raises MountFailure."""
+        directory = self._directories.get(arn)
+        if directory is None or not _PLACE.fullmatch(path):
+            raise _failure(f"no directory stands for {arn} any more")
+        try:
+            handle = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise _failure(f"{directory}: {error.strerror}") from error
+        found = os.fstat(handle)
+        if self._mapped and found.st_uid == 0:  # a function could make programs that run as root there
+            os.close(handle)
+            raise _failure(f"{directory} belongs to root; give it to another user")
+        return handle, (found.st_uid, found.st_gid)
 
     def fetch(self, wanted: Sequence[tuple[str, str]], uid: int) -> dict[str, int]:
         """Detached mounts by their places inside, in the order in which they are to be attached, for the sandbox user
         `uid`; the caller closes them. Raises OSError, MountFailure.
         """
-        self.check(wanted)
         trees: dict[str, int] = {}
         try:
             for arn, path in wanted:
-                trees["/mnt"] = mounts.detached(str(self._empty(path)))  # where the place for the next is made
-                trees[path] = self._open(self._directories[arn], uid)
-        except OSError:
+                handle, owner = self._opened(arn, path)
+                try:
+                    trees["/mnt"] = mounts.detached(str(self._empty(path)))  # in which is the place for the next
+                    trees[path] = self._mounted(handle, owner, uid)
+                finally:
+                    os.close(handle)
+        except (OSError, MountFailure):
             for tree in trees.values():
                 os.close(tree)
             raise
@@ -68,10 +78,15 @@ class AccessPoints:
             each.chmod(0o755)
         return home
 
-    def _open(self, directory: str, uid: int) -> int:
+    def _mounted(self, handle: int, owner: tuple[int, int], uid: int) -> int:
+        """By the descriptor, so that it is the directory that was looked at."""
+        place = f"/proc/self/fd/{handle}"
         if self._mapped:
-            found = os.stat(directory)
             with contextlib.suppress(OSError):  # a file system that cannot do it, an old kernel
-                return mounts.mapped(directory, (found.st_uid, found.st_gid), uid)
-            log.warning("%s cannot be ID-mapped: functions use it as users of their own", directory)
-        return mounts.detached(directory, writable=True)
+                return mounts.mapped(place, owner, uid)
+            log.warning("%s cannot be ID-mapped: functions use it as users of their own", os.readlink(place))
+        return mounts.detached(place, writable=True)
+
+
+def _failure(why: str) -> MountFailure:
+    return MountFailure(f"{MountFailure.__doc__} ({why}.)")

@@ -41,11 +41,15 @@ def test_each_pair_is_an_access_point_and_its_directory(tmp_path: Path) -> None:
         (f"{POINT}=/no/such/directory", "is no directory"),
         (f"{POINT}=@/link", "nor may it be a link"),
         (f"{POINT}=@", "must lie apart"),
+        (f"{POINT}=@/data", "is the data directory"),
+        (f"{POINT}=@/one, {OF_S3}=@/one/two", "must lie apart"),
+        (f"{POINT}=@/data/../one/two, {OF_S3}=@/one", "must lie apart"),
         (f"{POINT}=@/data/inside", "must lie apart"),
     ],
 )
 def test_what_could_not_be_mounted_is_refused_at_the_start(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "data" / "inside").mkdir(parents=True)
+    (tmp_path / "one" / "two").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "data")
     with pytest.raises(SettingError, match=sentence):
         settings(tmp_path, text.replace("@", str(tmp_path)))

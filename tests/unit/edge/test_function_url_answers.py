@@ -1,14 +1,20 @@
 """What becomes of a function's answer: AWS's inference, CORS, and streams with their metadata."""
 
 import base64
+import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambent.edge import function_url_cors as cross_origin
 from lambent.edge import function_url_streams as streams
 from lambent.edge.function_url_answers import MalformedAnswer, response_of
+from lambent.edge.http_answer import compose
+from lambent.edge.http_exchange import Exchange
 from lambent.edge.http_stream import BrokenOff
 from lambent.store.function_urls import Cors
 from lambent.wire.http import Request, Response
@@ -118,6 +124,41 @@ def test_a_streams_metadata_counts_also_when_it_was_called_without_streaming() -
 def test_an_answer_that_http_cannot_carry_is_malformed(payload: bytes) -> None:
     with pytest.raises(MalformedAnswer):
         response_of(payload)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+HEADERS = st.dictionaries(st.sampled_from(["X-A", "Date", "Content-Length", "é", "a b", "Set-Cookie"]), JSON_VALUES)
+ANSWERS = st.fixed_dictionaries(
+    {"statusCode": st.sampled_from([200, 204, 304, 599, "404"]) | JSON_VALUES},
+    optional={
+        "headers": HEADERS | JSON_VALUES,
+        "body": JSON_VALUES,
+        "cookies": st.lists(st.text(max_size=8) | JSON_VALUES, max_size=3) | JSON_VALUES,
+        "isBase64Encoded": JSON_VALUES,
+    },
+)
+
+
+@given(ANSWERS | JSON_VALUES)
+def test_whatever_a_function_answers_is_malformed_or_can_be_sent(answer: Any) -> None:
+    exchange = Exchange(Request("GET", "/", "", {"host": "x"}, b""), keep_alive=True, http11=True)
+    try:
+        response = response_of(json.dumps(answer).encode())
+    except MalformedAnswer:
+        return
+    head = compose(response, exchange, closing=False, date="Date: now").head
+    assert head.count(b"\r\n\r\n") == 1
+    assert head.lower().count(b"\r\ncontent-length:") <= 1
+
+
+@given(st.binary(max_size=64))
+def test_bytes_that_are_no_json_are_the_body(payload: bytes) -> None:
+    with contextlib.suppress(MalformedAnswer):
+        assert isinstance(response_of(payload).body, bytes)
 
 
 # -- CORS

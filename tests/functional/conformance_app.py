@@ -228,7 +228,7 @@ def child_steps(given: Any, context: DurableContext) -> Any:
     def inner(child: DurableContext) -> Any:
         return echo_step(echo_step(given, child), child)
 
-    return context.run_in_child_context(inner)
+    return context.run_in_child_context(inner, name="child")
 
 
 @case("3-4")
@@ -301,7 +301,7 @@ def child_error_no_step(given: Any, context: DurableContext) -> Any:
 
 @case("3-16")
 def child_null(given: Any, context: DurableContext) -> Any:
-    return context.run_in_child_context(lambda child: child.step(lambda step: None))
+    return context.run_in_child_context(lambda child: None, name="child")
 
 
 @case("3-18")
@@ -474,11 +474,13 @@ def invoke_twice(given: Any, context: DurableContext) -> Any:
 
 @case("echo")
 def echo(given: Any, context: DurableContext) -> Any:
+    context.wait(seconds(1))  # until whoever has invoked it waits
     return given
 
 
 @case("error")
 def error(given: Any, context: DurableContext) -> Any:
+    context.wait(seconds(1))
     raise RuntimeError("the target fails")
 
 
@@ -512,7 +514,7 @@ def count_named(given: Any, context: DurableContext) -> Any:
 
 @case("6-4")
 def count_from(given: Any, context: DurableContext) -> Any:
-    return polling(context, lambda state: state >= given, 6, lambda state: state + 1)
+    return polling(context, lambda state: state >= given, 5, lambda state: state + 1)
 
 
 @case("6-5")

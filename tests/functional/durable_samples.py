@@ -3,12 +3,13 @@
 import datetime
 import importlib.util
 import json
+import urllib.request
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from real_server import Function, Server, wait_until
+from real_server import PATIENCE_S, Function, Server, wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orders" / "app.py"
 DURABLE = {"ExecutionTimeout": 600, "RetentionPeriodInDays": 2}
@@ -205,6 +206,13 @@ class Executions:
     def _callback(self, arn: str) -> str:
         started = [each for each in self.history(arn) if each["EventType"] == "CallbackStarted"]
         return str(started[0]["CallbackStartedDetails"]["CallbackId"]) if started else ""
+
+
+def advance(server: Server, by: str) -> None:
+    """Of a server on the virtual clock."""
+    request = urllib.request.Request(f"{server.endpoint}/_lambent/clock/advance", json.dumps({"by": by}).encode())
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        assert answer.status == 200
 
 
 def seconds_between(first: datetime.datetime, second: datetime.datetime) -> float:

@@ -28,6 +28,8 @@ _NULLABLE_LISTS = frozenset({"SubnetIds", "SecurityGroupIds"})
 _PLAIN_LISTS = frozenset({"CompatibleRuntimes"})
 # AWS lists the values of these enumerations in another order than its model does (recorded).
 _TOLD_IN_ORDER = {"RecursiveLoop": "Terminate, Allow", "EventSourcePosition": "LATEST, AT_TIMESTAMP, TRIM_HORIZON"}
+# … and tells of these members after all others (recorded).
+_TOLD_LAST = frozenset({("PublishLayerVersion", "CompatibleArchitectures")})
 # AWS tells these in other words and with another code: they are left to the operation itself.
 _LEFT_TO_HANDLERS = frozenset({("CreateFunction", "Runtime"), ("UpdateFunctionConfiguration", "Runtime")})
 
@@ -55,6 +57,7 @@ class Constraints:
             if (operation.name, name) not in _LEFT_TO_HANDLERS
         ]
         plan = [row for row in rows if row[3] or row[4]]
+        plan.sort(key=lambda row: (operation.name, row[0]) in _TOLD_LAST)
         tests = {name: test for name, _, _, _, test in plan if test is not None}
         required = frozenset(shape.required)
 

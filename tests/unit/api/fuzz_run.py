@@ -14,6 +14,7 @@ from typing import Any
 
 from fuzz_house import Finding, House, fetch
 from fuzz_requests import Asked, Requests
+from fuzz_values import ZIPS
 
 A_HOUSE_LASTS = 3000  # requests; then its tables are large, and comparing them is slow
 IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # else where temporary files go
@@ -63,7 +64,10 @@ class Report:
 async def house(root: Path | None = None) -> Any:
     """A house in a directory of its own, in memory where the machine has such a place."""
     directory = Path(tempfile.mkdtemp(dir=root or IN_MEMORY, prefix="lambent-fuzz-"))
-    built = House(directory / "data")
+    place = directory / "buckets" / "bucket-name" / "some"
+    place.mkdir(parents=True)
+    (place / "key").write_bytes(ZIPS[1])
+    built = House(directory / "data", code_buckets=str(directory / "buckets"))
     try:
         await built.start()
         await built.furnish()

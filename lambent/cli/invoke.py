@@ -21,6 +21,7 @@ EXAMPLES = (
     'lambent invoke hello --payload \'{"name": "Ada"}\'',
     "lambent invoke resize --event event.json > answer.json",
     "echo '{}' | lambent invoke hello --event - --quiet",
+    "lambent invoke resize --tenant-id blue",
     "lambent explain $(lambent invoke resize --async --event event.json)",
 )
 
@@ -33,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--qualifier", help="version or alias")
     parser.add_argument("--async", dest="asynchronous", action="store_true", help="do not wait: send it as an event")
     parser.add_argument("--idempotency-key", metavar="KEY", help="run once for KEY, if the function is tagged for that")
+    parser.add_argument("--tenant-id", metavar="TENANT", help="whose environments run it, of a function with tenants")
     parser.add_argument("--quiet", action="store_true", help="do not show the end of the log")
     add_endpoint(parser)
     add_region(parser)
@@ -47,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         headers = {"Content-Type": "application/json", "X-Amz-Invocation-Type": "Event"}
     if args.idempotency_key:
         headers["Idempotency-Key"] = args.idempotency_key
+    if args.tenant_id:
+        headers["X-Amz-Tenant-Id"] = args.tenant_id
     response = endpoint_of(args).send("POST", path, headers, event_of(args))
     body = response.read()
     if response.status >= 300:

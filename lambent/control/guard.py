@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Set
 
 from lambent.arns import FunctionRef, parse_function
-from lambent.control.permits import NOTHING, Permits, denied
+from lambent.control.permits import Permits, denied
 from lambent.errors import AwsError
 from lambent.principal import Principal
 from lambent.store.policies import Function
@@ -58,8 +58,14 @@ class Guard:
 
 def _conditions(call: Call) -> Mapping[str, str]:
     """The condition keys that the request itself has a value for."""
-    auth_type = call.parameters.get("AuthType") or call.parameters.get("FunctionUrlAuthType")
-    return {"lambda:FunctionUrlAuthType": auth_type} if auth_type else NOTHING
+    headers = call.request.headers
+    told = {
+        "aws:SourceIp": call.request.client,
+        "aws:UserAgent": headers.get("user-agent"),
+        "aws:Referer": headers.get("referer"),
+        "lambda:FunctionUrlAuthType": call.parameters.get("AuthType") or call.parameters.get("FunctionUrlAuthType"),
+    }
+    return {key: value for key, value in told.items() if value}
 
 
 def _check_role(call: Call) -> None:

@@ -105,6 +105,12 @@ def test_invoke_sends_an_idempotency_key_and_tells_whose_answer_came(
     assert "idempotency-key" not in seen[1][2]
 
 
+def test_invoke_names_a_tenant(seen: list[Any]) -> None:
+    assert main(["invoke", "hello", "--tenant-id", "blue", "--quiet"]) == 0
+    assert main(["invoke", "hello", "--quiet"]) == 0
+    assert [headers.get("x-amz-tenant-id") for _, _, headers, _ in seen] == ["blue", None]
+
+
 def test_invoke_warns_of_a_key_that_the_function_has_not_opted_in_to(
     seen: list[Any], capfd: pytest.CaptureFixture[str]
 ) -> None:

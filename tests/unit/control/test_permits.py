@@ -235,6 +235,23 @@ def made(operation, name):
     return Call("lambda", operation, {name: text}, request, "id", OTHER, OTHER, REGION, None, STRANGER)  # type: ignore[arg-type]
 
 
+async def test_what_a_request_tells_can_be_asked_for(client, control, hello):
+    call = made("GetFunction", "FunctionName")
+    call.request.client = "203.0.113.9"
+    call.request.headers["user-agent"] = "Boto3/1.40"
+    for operator, key, value, wrong in (
+        ("IpAddress", "aws:SourceIp", "203.0.113.0/24", "203.0.114.0/24"),
+        ("StringLike", "aws:UserAgent", "Boto3/*", "aws-cli/*"),
+        ("Null", "aws:Referer", "true", "false"),
+    ):
+        theirs = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "lambda:GetFunction"}
+        await put(client, **theirs, Condition={operator: {key: value}})
+        control.guard.check(call)
+        await put(client, **theirs, Condition={operator: {key: wrong}})
+        with pytest.raises(AwsError):
+            control.guard.check(call)
+
+
 async def test_what_belongs_to_another_account_and_has_no_policy_is_refused(client):
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:14e0db71-5d35-4eb5-b481-8945cf9d10c2"
     theirs = client("ListTags", account=OTHER, Resource=arn)

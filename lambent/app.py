@@ -37,6 +37,7 @@ from lambent.edge.signing import SigningDoor
 from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
+from lambent.execution_letters import ExecutionLetters
 from lambent.identity import Identity
 from lambent.invoke import recording
 from lambent.invoke.gauges import Gauges
@@ -133,14 +134,16 @@ class App:
         self.executions = Executions(
             self.events.database, self.invoker, self.resolver, self.loops, clock=self.clock,
             born=lambda *function: stores.functions.get(*function).created_at, may=self.control.permits.may,
+            metrics=self.metrics, rows=ExecutionLetters(self.resolver).rows, posted=self.events.posted,
         )  # fmt: skip
+        self.events.attempts.executions = self.executions
         self.data = DataPlane(
             self.resolver, self.invoker, self.events, self.loops, idempotency=self.idempotency, clock=self.clock,
             gate=self.control.guard, executions=self.executions,
         )  # fmt: skip
         self.triggers = Triggers(
             self.control, self.events, self.delivery,
-            mapping_sources.Engine(self.invoker, self.resolver, self.loops, self.clock),
+            mapping_sources.Engine(self.invoker, self.resolver, self.loops, self.clock, self.executions),
             mapping_sources.Notes(self.control, self.metrics, self.journal),
         )  # fmt: skip
         self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)

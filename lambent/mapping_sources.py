@@ -7,6 +7,7 @@ from lambent.clock import Clock
 from lambent.control import mapping_documents
 from lambent.control.control import Control
 from lambent.control.event_sources import EventSource
+from lambent.invoke import durable
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
@@ -28,8 +29,11 @@ SAMPLE_S = 1.0  # between two messages that the journal tells of as filtered out
 class Engine:
     """What pollers need of the path of invocations."""
 
-    def __init__(self, invoker: Invoker, resolver: Resolver, loops: Loops, clock: Clock) -> None:
+    def __init__(
+        self, invoker: Invoker, resolver: Resolver, loops: Loops, clock: Clock, executions: durable.Executions
+    ) -> None:
         self._invoker = invoker
+        self._executions = executions
         self.resolve = resolver.resolve
         self._loops = loops
         self._clock = clock
@@ -41,6 +45,10 @@ class Engine:
         now, request_id = self._clock.epoch(), ids.request_id()
         trace = self._sampler.header(trace, version, now)
         header = self._loops.pass_on(trace, version.function_arn, request_id, now)
+        if version.durable is not None:
+            qualifier = mapping.qualifier or durable.LATEST
+            start = durable.Start(version, qualifier, payload, request_id, header)
+            return await durable.outcome(self._executions, start)
         return await self._invoker.invoke(
             Invocation(
                 request_id=request_id, version=version, invoked_arn=arn, payload=payload, received=now, trace=header

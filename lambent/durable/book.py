@@ -36,11 +36,16 @@ class _Live:
 
 
 class Book:
-    """`changed` hears of each change once it is on disk, with the states before (None: it is new) and after it."""
+    """`listeners` hear of each change once it is on disk, with the states before (None: it is new) and after it."""
 
-    def __init__(self, store: DurableExecutions, clock: Clock, failed: Callable[[BaseException], None]) -> None:
-        self.changed: Callable[[State | None, State], None] = lambda before, after: None
-        self.rows: Rowing = lambda before, after: ()
+    def __init__(
+        self, store: DurableExecutions, clock: Clock, failed: Callable[[BaseException], None], *,
+        rows: Rowing = lambda before, after: (), posted: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`rows` are those of others that are stored with a change; `posted` hears that there were any."""
+        self.listeners: list[Callable[[State | None, State], None]] = []
+        self._rows = rows
+        self._posted = posted
         self.work = Work(clock, failed)
         self._store = store
         self._clock = clock
@@ -98,9 +103,9 @@ class Book:
             if not live.users and (live.state is None or not live.state.execution.invocation):
                 self._live.pop(number, None)
         if after is not before:
-            self.changed(before, after)
+            self._tell(before, after)
             for new in started:
-                self.changed(None, new.state)
+                self._tell(None, new.state)
         return after
 
     async def _decide(
@@ -115,12 +120,19 @@ class Book:
             return before, before, ()
         after, started = change.onto(before), also()
         writes = [records.write(each.change, each.state) for each in started]
+        rows = self._rows(before, after)
         live.state = None  # until that is certain
-        await self._store.write(records.write(change, after, self.rows(before, after)), *writes)
+        await self._store.write(records.write(change, after, rows), *writes)
         live.state = after
+        if rows:
+            self._posted()
         return before, after, started
 
     async def _write_new(self, started: Sequence[New]) -> None:
         await self._store.write(*(records.write(each.change, each.state) for each in started))
         for new in started:
-            self.changed(None, new.state)
+            self._tell(None, new.state)
+
+    def _tell(self, before: State | None, state: State) -> None:
+        for listener in self.listeners:
+            listener(before, state)

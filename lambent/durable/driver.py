@@ -42,7 +42,6 @@ class Driver:
         self._waiters: dict[int, list[asyncio.Future[Execution]]] = {}
         self._looking = False
         self._closing = False
-        book.changed = self.look
 
     # -- life
 

@@ -1,24 +1,28 @@
 """The engine of durable functions, put together: what the data plane and the operations on executions work with."""
 
 import logging
+from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from lambent.clock import Clock
 from lambent.durable.attempts import Attempts, Born
-from lambent.durable.book import Book, Decide
+from lambent.durable.book import Book, Decide, Rowing
 from lambent.durable.drafts import error_document
 from lambent.durable.driver import Driver
 from lambent.durable.expiry import Expiry
 from lambent.durable.nouns import DELETING, SUCCEEDED, Execution, State
 from lambent.durable.starts import Starts
+from lambent.durable.telling import Telling
 from lambent.errors import InvalidParameterValue
 from lambent.invoke.authority import May, same_account
-from lambent.invoke.durable import Finished, Start
+from lambent.invoke.durable import LONGEST_WAIT_S, Finished, Start
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.model import Durability
+from lambent.observe.metrics import Metrics
 from lambent.store.database import Database
 from lambent.store.durable_executions import DurableExecutions
 
@@ -30,14 +34,18 @@ class Executions:
 
     def __init__(
         self, database: Database, invoker: Invoker, resolver: Resolver, loops: Loops, *, clock: Clock, born: Born,
-        may: May = same_account,
+        may: May = same_account, metrics: Metrics | None = None, rows: Rowing = lambda before, after: (),
+        posted: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
+        """`rows` are those of others that are stored with a change; `posted` hears that there were any."""
         self.store = DurableExecutions(database)
         self.clock = clock
-        self.book = Book(self.store, clock, _complain)
+        self.book = Book(self.store, clock, _complain, rows=rows, posted=posted)
         self.attempts = Attempts(invoker, resolver, loops, clock, born)
         self.driver = Driver(self.book, self.store, self.attempts, clock)
         self.starts = Starts(self.store, self.book, resolver, loops, clock=clock, born=born, may=may)
+        telling = Telling(metrics)
+        self.book.listeners = [telling.changed, self.driver.look]
         self.expiry = Expiry(self.store, clock, self.book.work)
 
     async def start(self) -> None:
@@ -56,7 +64,9 @@ class Executions:
 
     async def run(self, start: Start) -> Finished:
         """Raises what the path of an invocation raises when there is no room for the first one."""
-        execution = await self.starts.start(start, _config(start), synchronous=True)
+        config = _config(start)
+        config = replace(config, timeout_s=min(config.timeout_s, LONGEST_WAIT_S))
+        execution = await self.starts.start(start, config, synchronous=True)
         self.attempts.watch(execution.number, tail=start.want_log_tail)
         try:
             ended = await self.driver.wait(execution.number)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from lambent.clock import Clock
 from lambent.errors import (
     AwsError,
@@ -13,6 +15,7 @@ from lambent.errors import (
 )
 from lambent.events import fate
 from lambent.events.end import FUNCTION_GONE, RECURSION, SUCCESS, TENANT_MISMATCH, End
+from lambent.invoke import durable
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
@@ -44,6 +47,7 @@ class Attempts:
         self._configs = configs
         self._clock = clock
         self._loops = loops
+        self.executions: durable.Executions = durable.NoExecutions()  # to be set before there are any events
 
     async def make(self, event: Event) -> Result:
         """Cases: 1 not to be tried at all, 2 nothing there to run it, 3 refused for now, 4 the function answered."""
@@ -63,6 +67,8 @@ class Attempts:
         lineage = self._loops.judge(event.trace, event.function_arn, event.request_id, self._clock.epoch())
         if lineage.stopped:
             return Result(None, self._end(event, RECURSION, config, version))
+        if version.durable is not None:
+            return await self._start(event, config, version, lineage.trace)
         try:
             outcome = await self._invoker.invoke(_invocation(event, version, arn, lineage.trace, self._clock.epoch()))
         except LambentError as error:
@@ -72,6 +78,20 @@ class Attempts:
         if isinstance(what, Event):
             return Result(what, None, trouble=trouble)
         return Result(None, self._end(tried, what, config, version, outcome=outcome), trouble=trouble)
+
+    async def _start(self, event: Event, config: InvokeConfig, version: Version, trace: str) -> Result:
+        """Of a durable function the event is but the start: the execution has a history and an end of its own. Its name
+        is the event's request id, so that it starts once though the event may be tried twice.
+        """
+        start = durable.Start(
+            version, event.qualifier or durable.LATEST, event.payload, event.request_id, trace, name=event.request_id,
+            tenant=event.tenant,
+        )  # fmt: skip
+        try:
+            await self.executions.accept(start)
+        except LambentError as error:
+            return self._refused(event, config, error, version)
+        return Result(None, self._end(replace(event, attempts=event.attempts + 1), SUCCESS, InvokeConfig(), version))
 
     def broken(self, event: Event, bug: Exception) -> Result:
         """The same after an error that nobody has foreseen: the service's, not the function's."""

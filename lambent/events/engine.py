@@ -35,8 +35,8 @@ class Engine:
         self._clock = clock
         self._journal = journal
         self._settling = Settling(journal, metrics, clock)
-        attempts = Attempts(invoker, resolver, configs, clock, loops)
-        self.dispatcher = Dispatcher(self.queue, attempts, clock, self._settling.settle, self._posted)
+        self.attempts = Attempts(invoker, resolver, configs, clock, loops)
+        self.dispatcher = Dispatcher(self.queue, self.attempts, clock, self._settling.settle, self._posted)
         self._intake = Intake(self.queue, self.dispatcher)
 
     async def accept(self, event: Event, rows: Rows = ()) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from lambent.errors import InvalidParameterValue
-from lambent.model import Version
+from lambent.model import Outcome, Version
 
 LONGEST_WAIT_S = 900  # that somebody waits for an execution
+LATEST = "$LATEST"
 
 UNQUALIFIED = "You cannot invoke a durable function using an unqualified ARN."
 TOO_LONG = "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes."
@@ -57,6 +58,13 @@ class Executions(Protocol):
     async def accept(self, start: Start) -> str:
         """The same without waiting: its ARN, once it is on disk."""
         ...
+
+
+async def outcome(executions: Executions, start: Start) -> Outcome:
+    """An execution in the place of one invocation, for those who poll."""
+    ended = await executions.run(start)
+    status = "success" if ended.function_error is None else "error"
+    return Outcome(payload=ended.payload, function_error=ended.function_error, status=status, log_tail=ended.log_tail)
 
 
 class NoExecutions:

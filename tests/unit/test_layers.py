@@ -44,6 +44,7 @@ HEIGHT = {
     "console": 7,
     "stores": 2,
     "names": 6,
+    "execution_letters": 6,
     "limits": 6,
     "mapping_sources": 6,
     "triggers": 7,

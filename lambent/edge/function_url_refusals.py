@@ -50,8 +50,8 @@ def failed(error: LambentError | None = None) -> Response:
         return response
     if isinstance(error, AwsError) and error.status == 413:
         return _refusal(413, error.code, {"Message": error.message})
-    if error is not None:
-        log.warning("a function URL answers 502: %s", error.message)
+    if error is not None and not isinstance(error, AwsError):
+        log.error("%s", error.message)
     return Response(502, [("Content-Type", "application/json")], b"Internal Server Error")
 
 

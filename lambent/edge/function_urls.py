@@ -19,7 +19,7 @@ from lambent.edge import function_url_events as events
 from lambent.edge import function_url_refusals as refusals
 from lambent.edge import function_url_streams as streams
 from lambent.edge.function_url_refusals import Forbidden
-from lambent.errors import AwsError, LambentError
+from lambent.errors import AwsError, LambentError, ResourceConflict, ResourceNotFound
 from lambent.invoke.operations import SYNC_LIMIT, DataPlane
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
@@ -96,8 +96,10 @@ class FunctionUrlDoor:
         except streams.FunctionFailed:
             return refusals.failed()
         except answers.MalformedAnswer as error:
-            if self._journal.spare():
-                self._journal.tell(self._clock.epoch(), request_id, "malformed-answer", why=error.message)
+            self._tell(request_id, "malformed-answer", why=error.message)
+            return refusals.failed()
+        except (ResourceConflict, ResourceNotFound) as error:  # it cannot run now, or went in the meantime
+            self._tell(request_id, "failed", message=error.message)
             return refusals.failed()
         except LambentError as error:
             return refusals.failed(error)
@@ -179,6 +181,11 @@ class FunctionUrlDoor:
             "lambda", operation, parameters, behind, about.request_id, "", url.account, url.region,
             self._operation(operation), owner,
         )  # fmt: skip
+
+    def _tell(self, request_id: str, kind: str, **facts: str) -> None:
+        """Let `lambent explain` know what the client does not; not of each where there is a storm of them."""
+        if self._journal.spare():
+            self._journal.tell(self._clock.epoch(), request_id, kind, **facts)
 
     def _count(self, url: FunctionUrl, status: int, latency_ms: float) -> None:
         function = (url.account, url.region, url.name)

@@ -4,11 +4,12 @@ import base64
 import configparser
 import http.client
 import json
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from real_server import Function, Server, client, wait_until
+from real_server import PATIENCE_S, Function, Server, client, wait_until
 from url_client import Url, send
 
 from lambent.cli.main import main
@@ -157,6 +158,28 @@ def test_what_goes_wrong_in_a_function_is_a_bad_gateway_which_only_the_operator_
         return why in url.server.get(f"/_lambent/explain/{heard.header('x-amzn-RequestId')}").decode()
 
     assert wait_until(explained)
+
+
+def test_odd_clients_get_answers_too(url: Url) -> None:
+    host = url.host.encode()
+
+    def said(request: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", url.server.port), PATIENCE_S) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    old = said(b"GET /_lambent/url/%b/old HTTP/1.0\r\n\r\n" % url.id.encode())
+    assert old.startswith(b"HTTP/1.1 200 ")
+    assert b'"rawPath":"/old"' in old
+    loud = said(b"GET http://%b/loud HTTP/1.1\r\nHost: %b\r\n\r\n" % (host, host.upper()))
+    assert b'"rawPath":"/loud"' in loud
+    chunked = b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" % host
+    both = said((chunked + b"3\r\nabc\r\n0\r\n\r\n") * 2)
+    assert (both.count(b"HTTP/1.1 200 "), both.count(b'"body":"abc"')) == (2, 2)
+    offer = said(b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" % host)
+    assert offer.startswith(b"HTTP/1.1 200 ")
+    assert b'"upgrade"' not in offer
 
 
 def test_more_than_an_event_can_hold_is_refused_and_the_connection_goes_on(url: Url) -> None:

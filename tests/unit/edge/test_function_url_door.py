@@ -45,7 +45,7 @@ class World:
         self.failed = False
         self.asked: list[tuple[Principal, str, FunctionRef, dict[str, str]]] = []
         self.calls: list[Call] = []
-        self.told: list[tuple[str, str, str]] = []
+        self.told: list[tuple[str, ...]] = []
         self.resolver = SimpleNamespace(resolve=lambda *named: (VERSION, VERSION.function_arn))
         self.sampler = Sampler()
 
@@ -64,8 +64,8 @@ class World:
     def spare(self) -> bool:
         return True
 
-    def tell(self, at: float, request_id: str, kind: str, *, why: str) -> None:
-        self.told.append((request_id, kind, why))
+    def tell(self, at: float, request_id: str, kind: str, **facts: str) -> None:
+        self.told.append((request_id, kind, *facts.values()))
 
     async def invoke(self, call: Call) -> tuple[dict[str, Any], str]:
         self.calls.append(call)
@@ -236,7 +236,15 @@ async def test_an_answer_that_is_no_response_is_a_bad_gateway_and_explained(door
     assert world.told == [(request_id, "malformed-answer", "statusCode is not a number from 200 to 599")]
 
 
-@pytest.mark.parametrize("answer", [ResourceConflict("Pending"), SandboxError(), OSError()])
+async def test_a_function_that_cannot_run_now_is_a_bad_gateway_and_explained(door, world) -> None:
+    world.answer = ResourceConflict("The function is Pending")
+    response = await door.answer(request())
+
+    assert (response.status, response.body) == (502, b"Internal Server Error")
+    assert world.told == [(dict(response.headers)["x-amzn-RequestId"], "failed", "The function is Pending")]
+
+
+@pytest.mark.parametrize("answer", [AwsError("no", status=400), SandboxError(), OSError()])
 async def test_trouble_of_ours_is_a_bad_gateway(door, world, answer) -> None:
     world.answer = answer
     response = await door.answer(request())

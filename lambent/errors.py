@@ -14,6 +14,7 @@ LambentError
 │   ├── EnvironmentDenied           environment variables that cannot be decrypted
 │   ├── MountFailure                a file system of a function that cannot be mounted
 │   ├── RecursiveInvocation         a function in a loop with itself
+│   ├── CodeSigningConfigGone       a code signing configuration that is not there
 │   ├── IdempotentParameterMismatch another request under an Idempotency-Key that is in use
 │   ├── ServiceException            our fault
 │   └── NotImplementedYet           an operation or option that is not built yet
@@ -152,6 +153,13 @@ and stopped your function's invocation."""
 
     code = "RecursiveInvocationException"
     status = 400
+
+
+class CodeSigningConfigGone(AwsError):
+    """The specified code signing configuration does not exist."""
+
+    code = "CodeSigningConfigNotFoundException"
+    status = 404
 
 
 class IdempotentParameterMismatch(AwsError):

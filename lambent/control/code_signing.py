@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.arns import FunctionRef, function_arn
+from lambent.arns import function_arn
 from lambent.control import documents, lookup, rules
 from lambent.control.control import Control
-from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
+from lambent.errors import InvalidParameterValue, ResourceNotFound
 from lambent.model import Document
-from lambent.store.code_signing import Key, StoredSigning
+from lambent.store.code_signing import Key, StoredSigning, gone
 from lambent.wire import markers
 from lambent.wire.parse import Call
 
@@ -95,7 +95,7 @@ async def put_function_code_signing_config(control: Control, call: Call) -> Docu
     ref = lookup.unqualified(call)
     if documents.is_image(lookup.latest(control, ref)):
         raise _only_zips()
-    await attach(control, ref, arn)
+    await control.stores.code_signing.attach(_parts(arn), ref.name)
     return {"CodeSigningConfigArn": arn, "FunctionName": ref.name}
 
 
@@ -115,21 +115,15 @@ async def delete_function_code_signing_config(control: Control, call: Call) -> D
 
 
 def wanted(control: Control, call: Call, arn: str | None, package_type: str = "Zip") -> StoredSigning | None:
-    """The configuration that CodeSigningConfigArn names. Raises CodeSigningConfigNotFoundException."""
+    """The configuration that CodeSigningConfigArn names. Raises CodeSigningConfigGone."""
     if not arn:
         return None
     if package_type == "Image":
         raise _only_zips()
     found = control.stores.code_signing.get(_parts(arn)) if _is_here(call, arn) else None
     if found is None:
-        raise _unusable(arn)
+        raise gone(arn)
     return found
-
-
-async def attach(control: Control, ref: FunctionRef, arn: str) -> None:
-    """Let a function have a configuration. Raises CodeSigningConfigNotFoundException, ResourceNotFound."""
-    if not await control.stores.code_signing.attach(_parts(arn), ref.name):
-        raise _unusable(arn)
 
 
 def tags(control: Control, call: Call) -> dict[str, str]:
@@ -210,14 +204,6 @@ def _parts(arn: str) -> Key:
 def _missing(call: Call) -> ResourceNotFound:
     arn = call.parameters["CodeSigningConfigArn"]
     return ResourceNotFound(f"The Lambda code signing configuration {arn} can not be found.")
-
-
-def _unusable(arn: str) -> AwsError:
-    return AwsError(
-        "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
-        f"{arn}.",
-        code="CodeSigningConfigNotFoundException", status=404,
-    )  # fmt: skip
 
 
 def _nothing() -> ResourceNotFound:

@@ -52,9 +52,9 @@ async def create_function(control: Control, call: Call) -> Document:
         code = replace(kept, config=kept.config | signed)
         latest = deployment.pending(layers.on(_latest(control, ref, asked, environment, code)))
         function_layers.check_size(control, latest)
-        await control.functions.create(_function(control, ref, asked), latest)
-    if signing:
-        await code_signing.attach(control, ref, signing.arn)
+        await control.functions.create(
+            _function(control, ref, asked), latest, code_signing=signing.id if signing else ""
+        )
     shown = latest
     if asked.get("Publish"):
         shown = await versions.publish_snapshot(control, latest, pending=True)

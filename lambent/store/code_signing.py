@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lambent.arns import function_arn
-from lambent.errors import ResourceConflict, ResourceNotFound
+from lambent.errors import CodeSigningConfigGone, ResourceConflict, ResourceNotFound
 from lambent.store.connection import Row
 from lambent.store.database import Database, Transaction
 
@@ -47,6 +47,12 @@ def signing_arn(key: Key) -> str:
     return f"arn:aws:lambda:{region}:{account}:code-signing-config:{own}"
 
 
+def gone(arn: str) -> CodeSigningConfigGone:
+    return CodeSigningConfigGone(
+        f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}."
+    )
+
+
 Change = Callable[[StoredSigning], StoredSigning]
 
 
@@ -79,9 +85,9 @@ class CodeSigning:
         """The configuration of a function, if it has one."""
         return _found(self._db.first("code_signing_of", account=account, region=region, name=name))
 
-    async def attach(self, key: Key, name: str) -> bool:
-        """Let a function have a configuration; False if that is gone. Raises ResourceNotFound if the function is."""
-        return await self._db.transaction(partial(_attach, key=_key(key), name=name))
+    async def attach(self, key: Key, name: str) -> None:
+        """Let a function have a configuration. Raises CodeSigningConfigGone, and ResourceNotFound for the function."""
+        await self._db.transaction(partial(_attach, key=key, name=name))
 
     async def detach(self, account: str, region: str, name: str) -> bool:
         """False if it had none."""
@@ -134,14 +140,18 @@ def _remove(tx: Transaction, key: dict[str, str]) -> bool:
     return tx.write("code_signing_remove", **key) == 1
 
 
-def _attach(tx: Transaction, key: dict[str, str], name: str) -> bool:
-    if tx.first("code_signing_get", **key) is None:
-        return False
-    function = {"account": key["account"], "region": key["region"], "name": name}
-    if tx.first("function_get", **function) is None:
-        raise ResourceNotFound(f"Function not found: {function_arn(**function)}")
-    tx.write("code_signing_attach", **key, name=name)
-    return True
+def attach(tx: Transaction, key: Key, name: str) -> None:
+    """Part of a transaction in which the function is there. Raises CodeSigningConfigGone."""
+    if tx.first("code_signing_get", **_key(key)) is None:
+        raise gone(signing_arn(key))
+    tx.write("code_signing_attach", **_key(key), name=name)
+
+
+def _attach(tx: Transaction, key: Key, name: str) -> None:
+    account, region, _ = key
+    if tx.first("function_get", account=account, region=region, name=name) is None:
+        raise ResourceNotFound(f"Function not found: {function_arn(account, region, name)}")
+    attach(tx, key, name)
 
 
 def _key(key: Key) -> dict[str, str]:

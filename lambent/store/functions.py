@@ -7,6 +7,7 @@ import msgspec
 
 from lambent.arns import function_arn
 from lambent.errors import PreconditionFailed, ResourceConflict, ResourceNotFound
+from lambent.store.code_signing import attach
 from lambent.store.database import Database, Transaction
 from lambent.store.rows import LATEST, StoredFunction, StoredVersion, Versions, number_of, version_columns, version_from
 
@@ -19,9 +20,15 @@ class Functions:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def create(self, function: StoredFunction, latest: StoredVersion) -> StoredFunction:
-        """Store a new function with its $LATEST and tags. Raises ResourceConflict if the name is taken."""
-        return await self._db.transaction(partial(_create, function=function, latest=latest))
+    async def create(
+        self, function: StoredFunction, latest: StoredVersion, *, code_signing: str = ""
+    ) -> StoredFunction:
+        """Store a new function with its $LATEST, tags and the id of its code signing configuration, if it has one.
+
+        Raises ResourceConflict if the name is taken, CodeSigningConfigGone.
+        """
+        work = partial(_create, function=function, latest=latest, code_signing=code_signing)
+        return await self._db.transaction(work)
 
     def get(self, account: str, region: str, name: str) -> StoredFunction:
         """The function with its tags. Raises ResourceNotFound."""
@@ -140,7 +147,7 @@ class Functions:
 Key = tuple[str, str, str]  # account, region, name
 
 
-def _create(tx: Transaction, function: StoredFunction, latest: StoredVersion) -> StoredFunction:
+def _create(tx: Transaction, function: StoredFunction, latest: StoredVersion, code_signing: str = "") -> StoredFunction:
     account, region, name = key = (function.account, function.region, function.name)
     created = function.created_at
     if not tx.write("function_add", account=account, region=region, name=name, created_at=created):
@@ -149,6 +156,8 @@ def _create(tx: Transaction, function: StoredFunction, latest: StoredVersion) ->
     tx.write("version_add", **version_columns(msgspec.structs.replace(latest, version=LATEST)))
     if function.tags:
         _put_tags(tx, key, function.tags)
+    if code_signing:
+        attach(tx, (account, region, code_signing), name)
     return msgspec.structs.replace(function, last_version=_require(tx, key))
 
 

@@ -52,7 +52,7 @@ class _Ready(EngineCapacity):
         return [dict(eval(each)[1]) for each, _ in sealed]
 
     def refuse(self, runtime: str) -> str | None:
-        return None if runtime.startswith(("python", "nodejs", "provided")) else f"{runtime} is not here."
+        return None
 
 
 class _Echo:

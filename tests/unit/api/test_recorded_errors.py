@@ -1,7 +1,7 @@
-"""Every error that the real AWS was recorded to give for Lambda: ours is the same, whole, or it is said why it cannot be.
+"""Every error that the real AWS was recorded to give for Lambda: ours is the same, whole, or it is said why it cannot.
 
 recorded_errors.json holds code, status and message as recorded, and what to ask here: `do` with parameters, what comes
-`before`, what the recorder's placeholders are called here (`names`); `at_once`: while the former is still under way. With
+`before`, what the recorder's placeholders are called here (`names`); `at_once`: while the former is under way. With
 `model_differs` the list of values or the pattern is left out of the comparison, since it is today's model that says it.
 """
 

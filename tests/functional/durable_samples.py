@@ -17,19 +17,14 @@ ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED")
 
 # One function does every workflow, so that the tests of a file deploy once: {"do": "<name>", ...}.
 WORKFLOWS = '''
-    import os
     import time
     import uuid
-    from pathlib import Path
 
     from aws_durable_execution_sdk_python import durable_execution
     from aws_durable_execution_sdk_python.config import (
-        CallbackConfig, CompletionConfig, Duration, JitterStrategy, MapConfig, StepConfig, StepSemantics,
+        CallbackConfig, Duration, JitterStrategy, MapConfig, StepConfig,
     )
     from aws_durable_execution_sdk_python.retries import RetryStrategyConfig, create_retry_strategy
-    from aws_durable_execution_sdk_python.waits import (
-        WaitForConditionConfig, WaitForConditionDecision,
-    )
 
 
     def retries(attempts):
@@ -44,24 +39,6 @@ WORKFLOWS = '''
         context.wait(Duration.from_seconds(event.get("wait_s", 1)), name="pause")
         again = context.step(lambda step: first, name="second")
         return {"first": first, "again": again, "request": context.lambda_context.aws_request_id}
-
-
-    def flaky(event, context):
-        def attempt(step):
-            if step.attempt <= event["failures"]:
-                raise ConnectionError(f"no luck at attempt {step.attempt}")
-            return step.attempt
-        return context.step(attempt, name="flaky", config=retries(event["attempts"]))
-
-
-    def poll(event, context):
-        """Asks until it has counted to event["until"]."""
-        def decide(state, attempt):
-            if state >= event["until"]:
-                return WaitForConditionDecision.stop_polling()
-            return WaitForConditionDecision.continue_waiting(Duration.from_seconds(event.get("every_s", 1)))
-        config = WaitForConditionConfig(wait_strategy=decide, initial_state=0)
-        return context.wait_for_condition(lambda state, check: state + 1, config=config, name="poll")
 
 
     def callback(event, context):
@@ -113,18 +90,6 @@ WORKFLOWS = '''
             return {"attempt": step.attempt}
         before = context.step(lambda step: str(uuid.uuid4()), name="before")
         return {"before": before, "slow": context.step(work, name="slow", config=retries(3))}
-
-
-    def crash(event, context):
-        """Ends its own process in the first attempt of a step that is tried at most once for each retry."""
-        config = StepConfig(
-            step_semantics=StepSemantics.AT_MOST_ONCE_PER_RETRY, retry_strategy=retries(3).retry_strategy
-        )
-        def work(step):
-            if step.attempt == 1:
-                os._exit(1)
-            return step.attempt
-        return context.step(work, name="crashes", config=config)
 
 
     def large(event, context):

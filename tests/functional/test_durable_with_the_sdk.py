@@ -1,4 +1,7 @@
-"""Durable functions written with AWS's own SDK, in real sandboxes: every primitive, and what the API says of them."""
+"""Durable functions written with AWS's own SDK, in real sandboxes, and what the API says of them.
+
+Each primitive by itself is in test_durable_conformance.py.
+"""
 
 import json
 from collections.abc import Iterator
@@ -56,32 +59,6 @@ def test_a_failed_execution_tells_its_error(workflows: Executions) -> None:
     assert workflows.types(answer["DurableExecutionArn"])[-1] == "ExecutionFailed"
 
 
-def test_a_step_is_retried_after_its_delay_until_it_succeeds(workflows: Executions) -> None:
-    arn = workflows.start("flaky", failures=1, attempts=3)
-    assert json.loads(workflows.ended(arn)["Result"]) == 2
-    failed = next(each for each in workflows.history(arn) if each["EventType"] == "StepFailed")
-    details = failed["StepFailedDetails"]
-    assert details["Error"]["Payload"]["ErrorMessage"] == "no luck at attempt 1"
-    assert details["RetryDetails"] == {"CurrentAttempt": 1, "NextAttemptDelaySeconds": 1}
-    done = next(each for each in workflows.history(arn) if each["EventType"] == "StepSucceeded")
-    assert done["StepSucceededDetails"]["RetryDetails"]["CurrentAttempt"] == 2
-    assert samples.seconds_between(failed["EventTimestamp"], done["EventTimestamp"]) >= 0.9
-
-
-def test_a_step_without_attempts_left_fails_the_execution(workflows: Executions) -> None:
-    found = workflows.ended(workflows.start("flaky", failures=5, attempts=1))
-    assert found["Status"] == "FAILED"
-    assert found["Error"]["ErrorMessage"] == "no luck at attempt 1"
-
-
-def test_a_condition_is_polled_until_it_holds(workflows: Executions) -> None:
-    arn = workflows.start("poll", until=3)
-    assert json.loads(workflows.ended(arn)["Result"]) == 3
-    polls = [each for each in workflows.history(arn) if each.get("SubType") == "WaitForCondition"]
-    assert {each["EventType"] for each in polls} == {"StepStarted", "StepSucceeded"}
-    assert len([each for each in polls if each["EventType"] == "StepSucceeded"]) == 3
-
-
 def test_a_callback_brings_an_answer_from_outside(workflows: Executions) -> None:
     arn = workflows.start("callback")
     callback = workflows.callback_id(arn)
@@ -91,32 +68,6 @@ def test_a_callback_brings_an_answer_from_outside(workflows: Executions) -> None
     with pytest.raises(ClientError) as again:
         workflows.client.send_durable_execution_callback_success(CallbackId=callback, Result=b'"again"')
     assert again.value.response["Error"]["Code"] == "CallbackTimeoutException"
-
-
-def test_a_callback_brings_a_failure_from_outside(workflows: Executions) -> None:
-    arn = workflows.start("callback")
-    error = {"ErrorType": "Refused", "ErrorMessage": "the boss said no", "ErrorData": "7"}
-    workflows.client.send_durable_execution_callback_failure(CallbackId=workflows.callback_id(arn), Error=error)
-    found = workflows.ended(arn)
-    assert (found["Status"], found["Error"]["ErrorMessage"]) == ("FAILED", "the boss said no")
-    failed = next(each for each in workflows.history(arn) if each["EventType"] == "CallbackFailed")
-    assert failed["CallbackFailedDetails"]["Error"]["Payload"] == error
-
-
-def test_heartbeats_keep_a_callback_alive_and_their_absence_ends_it(workflows: Executions) -> None:
-    arn = workflows.start("callback", heartbeat_s=2)
-    callback = workflows.callback_id(arn)
-    workflows.client.send_durable_execution_callback_heartbeat(CallbackId=callback)
-    found = workflows.ended(arn)
-    assert found["Status"] == "FAILED"
-    history = workflows.history(arn)
-    started = next(each for each in history if each["EventType"] == "CallbackStarted")
-    assert started["CallbackStartedDetails"]["HeartbeatTimeout"] == 2
-    ended = next(each for each in history if each["EventType"] == "CallbackTimedOut")
-    assert samples.seconds_between(started["EventTimestamp"], ended["EventTimestamp"]) >= 1.9
-    with pytest.raises(ClientError) as late:
-        workflows.client.send_durable_execution_callback_heartbeat(CallbackId=callback)
-    assert late.value.response["Error"]["Code"] == "CallbackTimeoutException"
 
 
 def test_an_execution_invokes_functions_durable_or_not(workflows: Executions, server: Server) -> None:
@@ -134,14 +85,6 @@ def test_an_execution_invokes_functions_durable_or_not(workflows: Executions, se
         server.client.delete_function(FunctionName=plain.name)
 
 
-def test_the_failure_of_an_invoked_function_fails_the_execution(workflows: Executions) -> None:
-    own = f"{workflows.function.name}:$LATEST"
-    arn = workflows.start("invoke", function=own, payload={"do": "fail"})
-    found = workflows.ended(arn)
-    assert (found["Status"], found["Error"]["ErrorMessage"]) == ("FAILED", "nothing to be found")
-    assert "ChainedInvokeFailed" in workflows.types(arn)
-
-
 def test_branches_wait_beside_each_other(workflows: Executions) -> None:
     arn = workflows.start("parallel")
     assert json.loads(workflows.ended(arn)["Result"]) == ["A", "B", "C"]
@@ -155,23 +98,8 @@ def test_a_list_is_mapped(workflows: Executions) -> None:
     assert result == {"squares": [n * n for n in range(12)], "failed": 0}
 
 
-def test_contexts_nest(workflows: Executions) -> None:
-    arn = workflows.start("child")
-    assert json.loads(workflows.ended(arn)["Result"]) == "deep"
-    events = {(each["EventType"], each.get("Name")): each for each in workflows.history(arn)}
-    outer, deeper, step = (events[key] for key in (
-        ("ContextStarted", "outer"), ("ContextStarted", "deeper"), ("StepStarted", "s"),
-    ))  # fmt: skip
-    assert "ParentId" not in outer
-    assert (deeper["ParentId"], step["ParentId"]) == (outer["Id"], deeper["Id"])
-
-
-def test_a_process_that_dies_in_a_step_is_replaced_and_the_step_tried_again(workflows: Executions) -> None:
-    assert workflows.run("crash") == 2
-
-
 def test_state_of_many_megabytes_comes_back_in_pages(workflows: Executions) -> None:
-    assert workflows.run("large", bytes=200_000, count=45) == {"total": 9_000_000}
+    assert workflows.run("large", bytes=250_000, count=24) == {"total": 6_000_000}
 
 
 def test_a_name_is_used_once(workflows: Executions) -> None:

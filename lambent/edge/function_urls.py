@@ -3,10 +3,12 @@
 The order: is there such a URL; is it a browser's preflight; may this caller use it; then the function. Decision 25.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
 from lambent.arns import FunctionRef
 from lambent.clock import Clock
@@ -34,9 +36,16 @@ from lambent.wire.protocols import Operation
 log = logging.getLogger("lambent")
 
 ACTIONS = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")  # both are needed
+LARGE = 262_144  # bytes of a query, a body or an answer
+T = TypeVar("T")
 # In the path form a function's page would be of the endpoint's own origin, and could call the API as its reader.
 APART = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
 Signer = Callable[[Request, str], Principal]  # who signed for a service; NOBODY if nobody did. Raises AwsError
+
+
+async def _aside(size: int, work: Callable[[], T]) -> T:
+    """Do it at once, or in a thread if others would have to wait for it: megabytes take a tenth of a second."""
+    return work() if size < LARGE else await asyncio.to_thread(work)
 
 
 class FunctionUrlDoor:
@@ -137,14 +146,16 @@ class FunctionUrlDoor:
                 code="RequestEntityTooLargeException", status=413,
             )  # fmt: skip
         about = self._circumstances(request, address, url, request_id, caller)
-        payload = events.payload_of(request, about)
+        size = len(request.query) + len(request.body)
+        payload = await _aside(size, lambda: events.payload_of(request, about))
         if url.invoke_mode == STREAMED:
             result, trace = await self._data.stream(self._call(url, about, payload, "InvokeWithResponseStream"))
             response = await streams.response_of(result)
         else:
             result, trace = await self._data.invoke(self._call(url, about, payload, "Invoke"))
+            answer = result["Payload"]
             failed = "FunctionError" in result
-            response = refusals.failed() if failed else answers.response_of(result["Payload"])
+            response = refusals.failed() if failed else await _aside(len(answer), lambda: answers.response_of(answer))
         response.headers.append(("X-Amzn-Trace-Id", trace))
         return response
 

@@ -278,6 +278,14 @@ async def test_a_body_that_no_event_could_hold_is_refused_before_it_is_made_into
     assert world.calls == []
 
 
+async def test_what_is_large_is_read_and_written_whole(door, world) -> None:
+    world.answer = json.dumps({"statusCode": 200, "body": "y" * 400_000}).encode()
+    response = await door.answer(request(method="POST", body=b"x" * 400_000, content_type="text/plain"))
+
+    assert response.body == b"y" * 400_000
+    assert json.loads(world.calls[0].parameters["Payload"])["body"] == "x" * 400_000
+
+
 async def test_a_preflight_needs_no_permission_and_an_error_is_readable_for_the_page_that_asked(door, world) -> None:
     world.url = FunctionUrl(
         account=ACCOUNT, region=REGION, name="hello", url_id="abc", auth_type="AWS_IAM", created=0, modified=0,

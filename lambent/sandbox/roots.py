@@ -1,7 +1,7 @@
 """What a sandbox sees of the machine: the read-only root of each runtime, as a plan for guest/zygote/boot.py.
 
 In it are the system's programs and libraries (/usr and its links), a handful of files in /etc, the interpreter at
-/var/lang and the runtime client at /var/runtime. Homes, data, /srv, /mnt, /var/lib and the rest are not there at all.
+/var/lang and the runtime client at /var/runtime. Homes, data, /srv, /var/lib and the rest are not there at all.
 """
 
 import os

@@ -114,7 +114,7 @@ def test_nothing_of_the_host_or_of_the_runtime_s_root_is_left_in_an_image(
     function = deploy_image(app)
     entries = str(function.call("list /").value).split()
 
-    assert entries == ["bin", "data", "dev", "etc", "opt", "proc", "srv", "sys", "tmp", "usr"]
+    assert entries == ["bin", "data", "dev", "etc", "mnt", "opt", "proc", "srv", "sys", "tmp", "usr"]
     assert function.call("list /usr").value == "bin "
     assert function.call("list /sys").value == ""
     assert function.call("read /proc/1/root/etc/hostname").value == "Permission denied"
@@ -350,7 +350,7 @@ def test_images_survive_kill_9_and_run_in_user_namespaces_but_not_in_plain_proce
     server.kill()
     wait_until(lambda: not server.family())
     weaker = serve("--isolation", "userns", data=tmp_path / "data")
-    assert Function(weaker, function.name).call("list /").value == "dev etc proc serve sys tmp "
+    assert Function(weaker, function.name).call("list /").value == "dev etc mnt proc serve sys tmp "
     assert weaker.stop() == 0
     plain = serve("--isolation", "process", data=tmp_path / "data")
     with pytest.raises(plain.client.exceptions.ServiceException, match="need namespaces"):

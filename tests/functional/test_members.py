@@ -3,6 +3,9 @@ under load."""
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -12,7 +15,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from real_server import ROLE, Function, Server, wait_until, zip_of
+from image_files import compiled, layer, layout
+from real_server import ROLE, ROOT, Function, Server, clean_environment, wait_until, zip_of
 
 POINT = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
 VPC = {"SubnetIds": ["subnet-0123456789abcdef0"], "SecurityGroupIds": ["sg-0123456789abcdef0"]}
@@ -95,6 +99,30 @@ def test_functions_share_a_directory_as_the_user_of_its_access_point(house: Serv
     assert {f"many-{n}" for n in range(4)} <= set(two.call({}).value["files"])
     config = house.client.get_function_configuration(FunctionName=one.name)
     assert config["FileSystemConfigs"] == [{"Arn": POINT, "LocalMountPath": "/mnt/shared"}]
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not shutil.which("gcc") and os.environ.get("CI") != "true", reason="no C compiler")
+def test_a_container_image_has_its_file_system_too(house: Server) -> None:
+    place = house.data.parent
+    image = layout(place / "image", [layer({"bin/serve": compiled(place)})], Entrypoint=["/bin/serve"])
+    words = ["images", "add", str(image), "--name", "app:v1", "--endpoint-url", house.endpoint]
+    done = subprocess.run(
+        [sys.executable, "-m", "lambent", *words],
+        env=clean_environment(), capture_output=True, text=True, cwd=ROOT, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    name = f"f-{uuid.uuid4().hex[:12]}"
+    house.client.create_function(
+        FunctionName=name, Role=ROLE, PackageType="Image", Code={"ImageUri": "app:v1"}, VpcConfig=VPC,
+        FileSystemConfigs=[{"Arn": POINT, "LocalMountPath": "/mnt/shared"}],
+    )  # fmt: skip
+    house.wait_until_active(name)
+    function = Function(house, name)
+    assert function.call("write /mnt/shared/from-image").value == "written"
+    assert (shared(house) / "from-image").stat().st_uid == OWNER
+    assert function.call("list /mnt").value == "shared "
+    assert function.call("write /mnt/new").value in {"Read-only file system", "Permission denied"}
 
 
 @pytest.mark.root

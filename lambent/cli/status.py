@@ -37,6 +37,7 @@ def describe(found: dict[str, Any]) -> str:
             ("runtimes", " ".join(runtimes) or "none found"),
             ("functions", str(found.get("functions", 0))),
             *_events(found.get("events") or {}),
+            *_durable(found.get("durable") or {}),
             *_keys(found.get("idempotency") or {}),
             ("sandboxes", ", ".join(f"{_total(sandboxes.get(kind, 0))} {kind}" for kind in ("busy", "idle", "husks"))),
             *(("concurrency" if first else "", _claims(each)) for first, each in _marked(found.get("concurrency"))),
@@ -78,6 +79,15 @@ def _events(events: dict[str, Any]) -> list[tuple[str, str]]:
     }  # fmt: skip
     told = [f"{events[name]} {word}" for name, word in words.items() if events.get(name)]
     return [("events", ", ".join(told))] if told else []
+
+
+def _durable(counts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nothing where no durable execution goes on. For example: 12 executions go on, 2 of them being invoked."""
+    if not counts.get("running"):
+        return []
+    words = {"invoking": "of them being invoked", "waiting": "waiting for room"}
+    more = [f"{counts[name]} {word}" for name, word in words.items() if counts.get(name)]
+    return [("durable", ", ".join([f"{counts['running']} executions go on", *more]))]
 
 
 def _keys(keys: dict[str, Any]) -> list[tuple[str, str]]:

@@ -79,6 +79,12 @@ def test_the_status_tells_isolation_runtimes_and_warnings() -> None:
     assert "warning: no favordynmods" in shown_text
 
 
+def test_the_status_counts_durable_executions_that_go_on() -> None:
+    assert "durable" not in describe_status(STATUS | {"durable": {"running": 0, "invoking": 0, "waiting": 0}})
+    busy = {"durable": {"running": 12, "invoking": 2, "waiting": 1, "interrupted": 0}}
+    assert "12 executions go on, 2 of them being invoked, 1 waiting for room" in describe_status(STATUS | busy)
+
+
 def test_the_status_tells_who_has_claimed_concurrency_and_how_far_it_is() -> None:
     how = {"allocated": 2, "available": 0, "status": "FAILED", "reason": "FUNCTION_ERROR_INIT_FAILURE"}
     rows = [

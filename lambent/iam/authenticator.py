@@ -52,7 +52,7 @@ class Authenticator:
         self._now = now
         self._believed: dict[str, Principal] = {}  # by access key: case 3
         self._sessions: dict[str, Known] = {}  # by token: those that were opened, which never changes
-        self._signing: dict[tuple[str, str], bytes] = {}  # keys of a day, by secret and scope
+        self._signing: dict[tuple[str, str], hmac.HMAC] = {}  # keys of a day, by secret and scope
 
     def identify(self, request: Request, who: Sender) -> Principal:
         """Who sends this request. Raises AwsError, in the words of the service that was asked, for whom it does not
@@ -135,7 +135,7 @@ class Authenticator:
         """Raises AwsError for a signature that is not what it should be, or not of now."""
         _check_headers(request, said, words)
         self._check_date(said, words)
-        key = self._key(said, secret)
+        key = self._key(secret, said.scope)
         computed = sigv4.compute(request, said, payload.hash_of(request, said, words))
         signature = sigv4.sign(key, computed.to_sign)
         if not hmac.compare_digest(signature.encode(), said.signature.encode("utf-8", "replace")):
@@ -152,13 +152,12 @@ class Authenticator:
         elif said.at < now - WINDOW_S:
             raise words.too_old(said.date, now)
 
-    def _key(self, said: Claim, secret: str) -> bytes:
-        key = self._signing.get((secret, said.scope))
+    def _key(self, secret: str, scope: str) -> hmac.HMAC:
+        key = self._signing.get((secret, scope))
         if key is None:
             if len(self._signing) >= MOST_REMEMBERED:
                 self._signing.clear()
-            key = sigv4.signing_key(secret, said.day, said.region, said.service)
-            self._signing[secret, said.scope] = key
+            key = self._signing[secret, scope] = sigv4.signing_key(secret, scope)
         return key
 
 

@@ -97,17 +97,30 @@ def _from_query(request: Request, words: Words) -> Claim:
 
 
 def _claim(parts: Mapping[str, str], date: str, token: str, expires_s: int | None, words: Words) -> Claim:
-    scope = parts["Credential"].split("/")
-    if len(scope) != 5 or scope[4] != "aws4_request" or not all(scope):
+    scope = _split(parts["Credential"])
+    if scope is None:
         raise words.bad_scope(parts["Credential"])
     at = _epoch(date)
     if at is None:
         raise words.bad_date(date)
     if scope[1] != date[:8]:
         raise words.other_day(scope[1], date)
-    access_key, day, region, service, _ = scope
-    names = tuple(parts["SignedHeaders"].lower().split(";"))
-    return Claim(access_key, day, region, service, names, parts["Signature"], date, at, token, expires_s)
+    return Claim(*scope, _names(parts["SignedHeaders"]), parts["Signature"], date, at, token, expires_s)
+
+
+@lru_cache(maxsize=256)  # the same all day, for one client
+def _split(credential: str) -> tuple[str, str, str, str] | None:
+    """Access key, day, region and service; None for what is not whole."""
+    access_key, _, scope = credential.partition("/")
+    day, region, service, last = (scope.split("/") + [""] * 4)[:4]
+    whole = access_key and day and region and service and last == "aws4_request" and scope.count("/") == 3
+    return (access_key, day, region, service) if whole else None
+
+
+@lru_cache(maxsize=256)
+def _names(text: str) -> tuple[str, ...]:
+    """The names of the signed headers."""
+    return tuple(text.lower().split(";"))
 
 
 @lru_cache(maxsize=256)  # a busy client signs many requests in one second

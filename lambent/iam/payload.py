@@ -39,7 +39,7 @@ def hash_of(request: Request, claim: Claim, words: Words) -> str:
     return found
 
 
-def check_chunks(request: Request, claim: Claim, key: bytes, words: Words) -> None:
+def check_chunks(request: Request, claim: Claim, key: hmac.HMAC, words: Words) -> None:
     """Raises AwsError for a chunk, or trailing headers, that were not signed one behind the other."""
     kind = request.headers.get("x-amz-content-sha256", "")
     if claim.service != "s3" or kind not in (_SIGNED, _SIGNED_TRAILER):
@@ -57,7 +57,7 @@ def check_chunks(request: Request, claim: Claim, key: bytes, words: Words) -> No
         _check_trailer(request.body[at:], f"{head}\n{previous}", key, words)
 
 
-def _check_trailer(tail: bytes, head: str, key: bytes, words: Words) -> None:
+def _check_trailer(tail: bytes, head: str, key: hmac.HMAC, words: Words) -> None:
     lines = [line for line in tail.split(b"\r\n") if line]
     given = [line for line in lines if line.lower().startswith(_TRAILER_SIGNATURE)]
     signature = given[0].partition(b":")[2].strip().decode("latin-1") if given else ""
@@ -65,7 +65,7 @@ def _check_trailer(tail: bytes, head: str, key: bytes, words: Words) -> None:
     _require(key, f"{ALGORITHM}-TRAILER\n{head}\n{_digest(headers)}", signature, words)
 
 
-def _require(key: bytes, text: str, signature: str, words: Words) -> str:
+def _require(key: hmac.HMAC, text: str, signature: str, words: Words) -> str:
     wanted = sigv4.sign(key, text)
     if not hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace")):
         raise words.wrong_chunk()

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 import hashlib
 import hmac
+import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -13,6 +14,7 @@ from lambent.wire.http import Request
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _SAFE = "-_.~"
+_PLAIN = re.compile(r"[A-Za-z0-9/._~-]+")  # what encoding leaves as it is
 _SIGNATURE = "X-Amz-Signature"
 
 
@@ -23,16 +25,18 @@ class Computed(NamedTuple):
     to_sign: str
 
 
-def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
-    """The key of one day, region and service."""
+def signing_key(secret: str, scope: str) -> hmac.HMAC:
+    """The key of one day, region and service, ready to sign many texts: keying costs more than signing."""
     key = f"AWS4{secret}".encode()
-    for part in (day, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return hmac.new(key, digestmod="sha256")
 
 
-def sign(key: bytes, text: str) -> str:
-    return hmac.digest(key, text.encode(), "sha256").hex()
+def sign(key: hmac.HMAC, text: str) -> str:
+    signature = key.copy()
+    signature.update(text.encode())
+    return signature.hexdigest()
 
 
 def compute(request: Request, claim: Claim, payload: str) -> Computed:
@@ -52,7 +56,8 @@ def canonical_path(path: str, *, s3: bool) -> str:
     """S3 encodes a path once and takes it as it is; every other service tidies it up and encodes it once more."""
     if s3:
         return "/".join([_recoded(part) for part in path.split("/")]) or "/"
-    return quote(_tidy(path), safe=f"/{_SAFE}")
+    tidy = _tidy(path)
+    return tidy if _PLAIN.fullmatch(tidy) else quote(tidy, safe=f"/{_SAFE}")
 
 
 def _recoded(part: str) -> str:

@@ -68,10 +68,15 @@ def test_a_true_is_not_a_number() -> None:
         load({"port": True}, {})
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.test"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.test", "127.0.0.1.example.test"])
 def test_listening_beyond_loopback_without_authentication_is_refused(host: str) -> None:
     with pytest.raises(SettingError, match="authentication"):
         load({"host": host}, {})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.test"])
+def test_who_checks_signatures_may_listen_anywhere(host: str) -> None:
+    assert load({"host": host, "auth": True}, {}).host == host
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.9.9.9", "::1"])

@@ -19,6 +19,7 @@ from lambent.control import (
     rules,
 )
 from lambent.control.control import Control
+from lambent.control.mapping_kinds import Kind
 from lambent.errors import InvalidParameterValue, ResourceNotFound
 from lambent.model import Document
 from lambent.store import event_source_mappings as states
@@ -33,29 +34,41 @@ PAGE = 100  # most mappings in an answer, whatever MaxItems says
 
 async def create_event_source_mapping(control: Control, call: Call) -> Document:
     asked = call.parameters
-    kind = mapping_kinds.kind_of(asked)
-    if kind is None:
-        raise InvalidParameterValue("Unrecognized event source.")
-    mapping_rules.check_members(kind, asked)
-    _check_key(asked.get("KMSKeyArn"))
-    rules.check_tags(asked.get("Tags") or {})
+    kind = _checked_kind(call)
     ref, function = _function(control, call)
     arn = asked.get("EventSourceArn") or ""
     if arn:
         mapping_rules.check_place(kind, arn, call.account, call.region)
     mapping_rules.check_source(control, kind, arn, function)
     mapping_rules.check_reserved(control, asked, function)
-    now, enabled, own = control.clock.epoch(), asked.get("Enabled") is not False, str(uuid.uuid4())
-    mapping = StoredMapping(
-        account=call.account, region=call.region, uuid=own, name=ref.name, qualifier=ref.qualifier or "",
-        kind=kind.name, source=arn, settings=mapping_documents.created(kind, own, asked), enabled=enabled,
-        state=states.CREATING if enabled else states.DISABLED, due=now + PASSING_S if enabled else 0.0,
-        last_modified=now, tags=dict(asked.get("Tags") or {}),
-    )  # fmt: skip
+    mapping = _new(call, ref, kind, control.clock.epoch())
     settings = await mapping_documents.sealed(control, mapping.arn, mapping.settings)
     await control.stores.mappings.create(replace(mapping, settings=settings), mapping_twins.refuse)
     _follow(control, mapping)
     return mapping_documents.shown(control, mapping, mapping.state)
+
+
+def _checked_kind(call: Call) -> Kind:
+    """The kind of source that a new mapping is for, if all that a request tells by itself is right."""
+    asked = call.parameters
+    kind = mapping_kinds.kind_of(asked)
+    if kind is None:
+        raise InvalidParameterValue("Unrecognized event source.")
+    mapping_rules.check_members(kind, asked)
+    _check_key(asked.get("KMSKeyArn"))
+    rules.check_tags(asked.get("Tags") or {})
+    return kind
+
+
+def _new(call: Call, ref: FunctionRef, kind: Kind, now: float) -> StoredMapping:
+    asked, own = call.parameters, str(uuid.uuid4())
+    enabled = asked.get("Enabled") is not False
+    return StoredMapping(
+        account=call.account, region=call.region, uuid=own, name=ref.name, qualifier=ref.qualifier or "",
+        kind=kind.name, source=asked.get("EventSourceArn") or "", settings=mapping_documents.created(kind, own, asked),
+        enabled=enabled, state=states.CREATING if enabled else states.DISABLED, due=now + PASSING_S if enabled else 0.0,
+        last_modified=now, tags=dict(asked.get("Tags") or {}),
+    )  # fmt: skip
 
 
 async def get_event_source_mapping(control: Control, call: Call) -> Document:
@@ -85,29 +98,53 @@ async def update_event_source_mapping(control: Control, call: Call) -> Document:
     asked, key = call.parameters, mapping_lookup.key(call)
     read, _ = mapping_lookup.existing(control, key)
     before = await _in_the_clear(control, read)
-    kind = mapping_kinds.named(before.kind)
-    settings = mapping_documents.updated(kind, before.settings, asked)
-    ref, function = _function(control, call) if asked.get("FunctionName") else (None, None)
-    mapping_rules.check_members(kind, settings | {"EventSourceArn": before.source or None})
-    _check_key(asked.get("KMSKeyArn"))
-    if function is not None:
-        mapping_rules.check_source(control, kind, before.source, function)
-        mapping_rules.check_reserved(control, settings, function)
-    stored = await mapping_documents.sealed(control, before.arn, settings)
-    name, qualifier = (ref.name, ref.qualifier or "") if ref else (before.name, before.qualifier)
+    settings = mapping_documents.updated(mapping_kinds.named(before.kind), before.settings, asked)
+    ref = _check_update(control, call, before, settings)
+    wanted = replace(
+        read,
+        settings=await mapping_documents.sealed(control, before.arn, settings),
+        enabled=read.enabled if asked.get("Enabled") is None else asked["Enabled"],
+        **({"name": ref.name, "qualifier": ref.qualifier or ""} if ref else {}),
+    )
 
     def change(found: StoredMapping | None) -> StoredMapping:
         now = control.clock.epoch()
         current = mapping_lookup.settled(found, now)
-        mapping_lookup.refuse_in_use(current, "update", moved=current.settings != read.settings)
-        wanted = asked.get("Enabled")
-        enabled = current.enabled if wanted is None else wanted
-        changed = replace(current, name=name, qualifier=qualifier, settings=stored, enabled=enabled)
-        return replace(changed, state=_way(current.enabled, enabled), due=now + PASSING_S, last_modified=now)
+        mapping_lookup.refuse_in_use(current, "update", moved=_without_state(current) != _without_state(read))
+        state = _way(current.enabled, wanted.enabled)
+        return replace(wanted, state=state, due=now + PASSING_S, result=current.result, last_modified=now)
 
     mapping = await control.stores.mappings.change(key, change, mapping_twins.refuse)
     _follow(control, mapping)
     return mapping_documents.shown(control, replace(mapping, settings=settings), mapping.state)
+
+
+def _check_update(control: Control, call: Call, before: StoredMapping, settings: Document) -> FunctionRef | None:
+    """What FunctionName names, if an update says so, and all that it asks for is right."""
+    kind = mapping_kinds.named(before.kind)
+    ref, function = _function(control, call) if call.parameters.get("FunctionName") else (None, None)
+    mapping_rules.check_members(kind, settings | {"EventSourceArn": before.source or None})
+    _check_key(call.parameters.get("KMSKeyArn"))
+    if function is not None:
+        mapping_rules.check_source(control, kind, before.source, function)
+    elif call.parameters.get("ScalingConfig"):
+        function = _fed(control, before)
+    if function is not None:
+        mapping_rules.check_reserved(control, settings, function)
+    return ref
+
+
+def _fed(control: Control, mapping: StoredMapping) -> StoredVersion | None:
+    """$LATEST of the function that a mapping feeds; None if that is gone."""
+    try:
+        return control.functions.get_version(mapping.account, mapping.region, mapping.name)
+    except ResourceNotFound:
+        return None
+
+
+def _without_state(mapping: StoredMapping) -> StoredMapping:
+    """What an update is based on: not how far a passing state is, nor what pollers have noted."""
+    return replace(mapping, state="", due=0.0, result="")
 
 
 async def delete_event_source_mapping(control: Control, call: Call) -> Document:

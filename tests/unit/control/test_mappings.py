@@ -254,13 +254,16 @@ async def test_a_queue_must_hide_its_messages_as_long_as_the_function_may_take(c
     await make(client)
 
 
-async def test_maximum_concurrency_is_at_most_what_the_function_has_reserved(client):
+async def test_maximum_concurrency_is_at_most_what_the_function_has_reserved(client, clock):
     await client.create()
     await client("PutFunctionConcurrency", FunctionName="hello", ReservedConcurrentExecutions=3)
 
     with pytest.raises(RefusedError, match="MaximumConcurrency 4 is more than the function's reserved concurrency"):
         await make(client, ScalingConfig={"MaximumConcurrency": 4})
-    await make(client, ScalingConfig={"MaximumConcurrency": 3})
+    uuid = await make(client, clock, ScalingConfig={"MaximumConcurrency": 3})
+    with pytest.raises(RefusedError, match="MaximumConcurrency 9 is more than"):
+        await client("UpdateEventSourceMapping", UUID=uuid, ScalingConfig={"MaximumConcurrency": 9})
+    await client("UpdateEventSourceMapping", UUID=uuid, ScalingConfig={"MaximumConcurrency": 2})
 
 
 async def test_tags_of_a_mapping_are_kept_apart_from_its_state(client, clock):

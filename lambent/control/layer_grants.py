@@ -3,6 +3,7 @@
 A layer is its account's own until a statement names another account, an organisation's, or everybody.
 """
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -22,25 +23,32 @@ GET = "lambda:GetLayerVersion"
 async def add_layer_version_permission(control: Control, call: Call) -> Document:
     asked = call.parameters
     layer = _own(control, call)
-    _check_revision(control, layer, asked.get("RevisionId"))
-    organization = asked.get("OrganizationId") or ""
-    if organization and asked["Principal"] != "*":
-        raise InvalidParameterValue("OrganizationId is only supported with the principal *.")
-    grant = LayerGrant(statement_id=asked["StatementId"], principal=asked["Principal"], organization=organization)
-    size = len(_policy(layer, [*control.layers.grants(layer), grant]))
-    if size > policy_documents.LIMIT:
-        raise policy_documents.too_long(size)
-    await control.layers.grant(layer, grant)
-    return {"Statement": _text(_statement(layer, grant)), "RevisionId": _revision(control, layer)}
+    async with _turn(control, layer):
+        _check_revision(control, layer, asked.get("RevisionId"))
+        organization = asked.get("OrganizationId") or ""
+        if organization and asked["Principal"] != "*":
+            raise InvalidParameterValue("OrganizationId is only supported with the principal *.")
+        grant = LayerGrant(statement_id=asked["StatementId"], principal=asked["Principal"], organization=organization)
+        size = len(_policy(layer, [*control.layers.grants(layer), grant]))
+        if size > policy_documents.LIMIT:
+            raise policy_documents.too_long(size)
+        await control.layers.grant(layer, grant)
+        return {"Statement": _text(_statement(layer, grant)), "RevisionId": _revision(control, layer)}
 
 
 async def remove_layer_version_permission(control: Control, call: Call) -> Document:
     asked = call.parameters
     layer = _own(control, call)
-    _check_revision(control, layer, asked.get("RevisionId"))
-    if not await control.layers.revoke(layer, asked["StatementId"]):
-        raise ResourceNotFound(f"Statement {asked['StatementId']} is not found in resource policy.")
+    async with _turn(control, layer):
+        _check_revision(control, layer, asked.get("RevisionId"))
+        if not await control.layers.revoke(layer, asked["StatementId"]):
+            raise ResourceNotFound(f"Statement {asked['StatementId']} is not found in resource policy.")
     return {}
+
+
+def _turn(control: Control, layer: StoredLayer) -> asyncio.Lock:
+    """Held from looking at a policy's revision until it has another one. No function has a name like this."""
+    return control.turn(layer.account, layer.region, layer.version_arn)
 
 
 async def get_layer_version_policy(control: Control, call: Call) -> Document:

@@ -43,7 +43,7 @@ def _matches(compare: Compare, value: str | None, given: str) -> bool:
     """A value that is none of its kind matches nothing, as on AWS."""
     try:
         return value is not None and compare(value, given)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

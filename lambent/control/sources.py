@@ -59,6 +59,11 @@ def named(call: Call, code: Mapping[str, Any], package_type: str, doing: str) ->
 
 def zipped(call: Call, code: Mapping[str, Any], what: str) -> Source:
     """The zip that a request brings or names; `what` is it: function code, layer content."""
+    if code.get("S3ObjectStorageMode") == "REFERENCE":
+        raise InvalidParameterValue(
+            "S3ObjectStorageMode REFERENCE is not available here: Lambent runs code from its own copy, which it keeps "
+            "until nobody needs it. Use COPY, or leave S3ObjectStorageMode out."
+        )
     package: bytes | None = code.get("ZipFile")
     elsewhere = [name for name in _S3 if code.get(name)]
     if package is not None and elsewhere:
@@ -74,11 +79,6 @@ def zipped(call: Call, code: Mapping[str, Any], what: str) -> Source:
 def _place(call: Call, code: Mapping[str, Any]) -> Wanted:
     if not (code.get("S3Bucket") and code.get("S3Key")):
         raise InvalidParameterValue("S3 Bucket and Key are required for uploading with S3 parameters.")
-    if code.get("S3ObjectStorageMode") == "REFERENCE":
-        raise InvalidParameterValue(
-            "S3ObjectStorageMode REFERENCE is not available here: Lambent runs code from its own copy, which it keeps "
-            "until nobody needs it. Use COPY, or leave S3ObjectStorageMode out."
-        )
     return Wanted(code["S3Bucket"], code["S3Key"], code.get("S3ObjectVersion"), call.account, call.region)
 
 

@@ -100,7 +100,7 @@ def start(request_id: str, version: Version, at: float) -> bytes:
 def end(request_id: str, version: Version, outcome: Outcome, at: float, trace: str = "") -> bytes:
     """END and REPORT, as they follow an invocation; of one that is sampled in its `trace` header, also which trace."""
     if version.log_format == "JSON":
-        return _report_event(request_id, version, outcome, at)
+        return _report_event(request_id, version, outcome, at, trace)
     init = f"Init Duration: {outcome.init_ms:.2f} ms\t" if outcome.init_ms is not None else ""
     if outcome.restore_ms is not None:
         init = (
@@ -134,7 +134,7 @@ def _status(outcome: Outcome) -> str:
     return ""
 
 
-def _report_event(request_id: str, version: Version, outcome: Outcome, at: float) -> bytes:
+def _report_event(request_id: str, version: Version, outcome: Outcome, at: float, trace: str) -> bytes:
     metrics = {
         "durationMs": round(outcome.duration_ms, 3), "billedDurationMs": outcome.billed_ms,
         "memorySizeMB": version.memory_mb, "maxMemoryUsedMB": outcome.memory_peak_mb,
@@ -148,6 +148,9 @@ def _report_event(request_id: str, version: Version, outcome: Outcome, at: float
     record |= _tenant(version)
     if outcome.error_type and outcome.status != "success":
         record["errorType"] = outcome.error_type
+    found = tracing.segment(trace) if version.active_tracing else None
+    if found:
+        record["tracing"] = {"spanId": found[1], "type": "X-Amzn-Trace-Id", "value": trace}
     return _event(at, "platform.report", record)
 
 

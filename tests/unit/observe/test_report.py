@@ -169,6 +169,16 @@ def test_a_sampled_invocation_of_an_active_function_names_its_trace_below_the_re
     )
 
 
+def test_in_json_it_is_a_member_of_the_report():
+    line = report.end(ID, version(active_tracing=True, log_format="JSON"), outcome(), AT, TRACE + "1")
+    assert json.loads(line)["record"]["tracing"] == {
+        "spanId": "53995c3f42cd8ad8",
+        "type": "X-Amzn-Trace-Id",
+        "value": TRACE + "1",
+    }
+    assert "tracing" not in json.loads(report.end(ID, version(log_format="JSON"), outcome(), AT, TRACE + "1"))["record"]
+
+
 @pytest.mark.parametrize(("active", "decision"), [(True, "0"), (False, "1")])
 def test_others_do_not(active, decision):
     assert b"XRAY" not in report.end(ID, version(active_tracing=active), outcome(), AT, TRACE + decision)

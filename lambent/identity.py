@@ -64,7 +64,8 @@ class Identity:
     async def ready(self) -> None:
         """The first key, for a server that requires keys and has none: in a file, since logs are read by many."""
         account = self._settings.account
-        if self._settings.auth and not any(key.principal.account == account for key in self.keys.everyone()):
+        own = [key for key in self.keys.everyone() if key.principal.account == account and not key.lost]
+        if self._settings.auth and not own:
             key = make(account, "", self._clock.epoch())
             write_credentials(self._settings.data_dir / FIRST_KEY, key)
             await self.keys.keep(key)

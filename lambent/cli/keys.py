@@ -59,8 +59,12 @@ def describe(keys: list[dict[str, Any]]) -> str:
     """The list for people: one key a line."""
     if not keys:
         return "no keys; `lambent keys add` makes one, and `lambent up --auth` makes the first by itself"
-    rows = [(each["access_key"], each["account"], each["user"] or "(root)", each["created"]) for each in keys]
-    return table(rows, ("ID", "ACCOUNT", "USER", "CREATED"))
+    return table([_row(each) for each in keys], ("ID", "ACCOUNT", "USER", "CREATED"))
+
+
+def _row(each: dict[str, Any]) -> tuple[str, str, str, str]:
+    lost = "  (refused: its secret cannot be opened, see the server's log)" if each.get("lost") else ""
+    return each["access_key"], each["account"], each["user"] or "(root)", each["created"] + lost
 
 
 def _add(endpoint: Endpoint, args: argparse.Namespace) -> None:

@@ -65,10 +65,11 @@ class KeysDoor:
         """Never the last with which somebody could add another."""
         if self._keys.get(access_key) is None:
             raise ResourceNotFound(f"There is no access key {access_key}.")
-        own = [key for key in self._keys.everyone() if key.principal.account == self._settings.account]
+        account = self._settings.account
+        own = [key for key in self._keys.everyone() if key.principal.account == account and not key.lost]
         if self._settings.auth and [key.principal.access_key for key in own] == [access_key]:
             raise ResourceConflict(
-                f"{access_key} is the last key of the account {self._settings.account}, which is the server's own: "
+                f"{access_key} is the last key of the account {account}, which is the server's own: "
                 "without it nobody could add another. Add one before you remove this one."
             )
         await self._keys.remove(access_key)
@@ -81,7 +82,7 @@ def _shown(key: Key) -> dict[str, Any]:
     who = key.principal
     return {
         "access_key": who.access_key, "account": who.account, "user": key.user, "arn": who.arn,
-        "created": iso(key.created_at),
+        "created": iso(key.created_at), "lost": key.lost,
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.errors import StoreError
 from lambent.principal import Principal
 
 KEY_FILE = "identity.key"
@@ -158,12 +159,15 @@ def assumed_role(role_arn: str, session: str, account: str) -> Principal:
 
 
 def master_key(directory: Path) -> bytes:
-    """The identity key of a data directory, made at the first call; 0600."""
+    """The identity key of a data directory, made at the first call; 0600. Raises StoreError for what is none."""
     path = directory / KEY_FILE
     try:
-        return path.read_bytes()
+        key = path.read_bytes()
     except FileNotFoundError:
         return _make_key(path)
+    if len(key) != _KEY_BYTES:
+        raise StoreError(f"{path} should have {_KEY_BYTES} bytes and has {len(key)}: restore it from a backup")
+    return key
 
 
 def _make_key(path: Path) -> bytes:

@@ -6,20 +6,27 @@ access key is the associated data, so that no secret can be moved to another.
 
 import base64
 import hmac
+import logging
 import re
 import secrets
 from typing import Any
 
 import msgspec
 
-from lambent.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound, StoreError
+from lambent.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
 from lambent.iam.credentials import user_id
 from lambent.principal import Principal
 from lambent.store.access_keys import AccessKeys, StoredKey
 
+log = logging.getLogger("lambent")
+
 _ID = re.compile(r"[A-Za-z0-9_]{4,128}")  # as IAM's AccessKeyId, but from 4 characters on
 _USER = re.compile(r"[\w+=,.@-]{0,64}", re.ASCII)
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_LOST = (
+    "is refused: its secret was sealed under another identity.key than the one in the data directory. "
+    "Restore that file from a backup, or forget the key with `lambent keys remove`"
+)
 SHORTEST_SECRET = 16  # characters of a secret that somebody brings
 
 
@@ -30,6 +37,7 @@ class Key(msgspec.Struct, frozen=True):
     secret: str
     created_at: float  # epoch seconds
     user: str = ""  # "": root
+    lost: bool = False  # its secret cannot be opened: nobody knows the one that is here, so that nothing matches it
 
 
 class Keyring:
@@ -80,14 +88,12 @@ class Keyring:
     def _opened(self, row: StoredKey) -> Key:
         from cryptography.exceptions import InvalidTag
 
+        principal = _principal(row.account, row.user_name, row.access_key)
         try:
             secret = self._ready().decrypt(base64.b64decode(row.secret), [row.access_key.encode()])
         except (InvalidTag, ValueError):
-            raise StoreError(
-                f"the secret of the access key {row.access_key} cannot be opened: it was sealed under another "
-                "identity.key than the one in the data directory; restore that file from a backup"
-            ) from None
-        principal = _principal(row.account, row.user_name, row.access_key)
+            log.warning("the access key %s of %s %s", row.access_key, principal.arn, _LOST)
+            return Key(principal, secrets.token_urlsafe(30), row.created_at, row.user_name, lost=True)
         return Key(principal, secret.decode(), row.created_at, row.user_name)
 
     def _sealed(self, access_key: str, secret: str) -> str:

@@ -86,3 +86,26 @@ async def test_the_key_of_another_account_lets_no_operator_in(stores, directory)
     await server.ready()
 
     assert server.keys.get(key_in(directory)[0]) is not None
+
+
+async def test_keys_that_were_lost_with_the_identity_key_do_not_lock_the_operator_out(tmp_path, directory) -> None:
+    before = Stores(directory)
+    await identity(before, directory).ready()
+    old = key_in(directory)
+    before.close()
+    (directory / "identity.key").unlink()
+
+    after = Stores(directory)
+    server = identity(after, directory)
+    await server.ready()
+    kept = {key.principal.access_key: key.lost for key in server.keys.everyone()}
+    after.close()
+
+    assert kept == {old[0]: True, key_in(directory)[0]: False}
+
+
+def test_half_an_identity_key_is_none(stores, directory) -> None:
+    (directory / "identity.key").write_bytes(b"half")
+
+    with pytest.raises(StoreError, match="should have 32 bytes and has 4"):
+        identity(stores, directory)

@@ -17,7 +17,7 @@ from identity_samples import (
 )
 
 from lambent.clock import FixedClock
-from lambent.errors import AwsError, StoreError
+from lambent.errors import AwsError
 from lambent.iam.credentials import Mint, assumed_role
 from lambent.iam.keys import Keyring
 from lambent.principal import NOBODY
@@ -257,14 +257,22 @@ async def test_secrets_are_stored_sealed_and_open_under_their_own_key_only() -> 
 
 
 @pytest.mark.parametrize("harm", ["another master key", "moved to another id"])
-async def test_a_secret_that_cannot_be_opened_is_told_of(harm: str) -> None:
+@pytest.mark.parametrize("auth", [True, False])
+async def test_a_key_whose_secret_cannot_be_opened_is_refused_and_told_of(clock, caplog, harm: str, auth: bool) -> None:
     store = MemoryKeys()
     await keyring(store)
     if harm == "moved to another id":
-        store.rows = {"B": msgspec.structs.replace(store.rows[ACCESS_KEY], access_key="B")}
+        store.rows = {"AKIAMOVED": msgspec.structs.replace(store.rows[ACCESS_KEY], access_key="AKIAMOVED")}
+    access_key = next(iter(store.rows))
 
-    with pytest.raises(StoreError, match="restore that file from a backup"):
-        Keyring(store, MASTER if store.rows.get("B") else b"another")  # type: ignore[arg-type]
+    ring = Keyring(store, b"another" if harm == "another master key" else MASTER)  # type: ignore[arg-type]
+
+    for secret in (SECRET, ""):
+        code = refusal(guard(ring, clock, auth=auth), signed(key=(access_key, secret, None)))[0]
+        assert code == "InvalidSignatureException"
+    assert "Restore that file from a backup" in caplog.text
+    await ring.remove(access_key)
+    assert len(ring) == 0
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ async def sealed(control: Control, arn: str, settings: Document) -> Document:
     criteria = settings.get("FilterCriteria")
     if not settings.get("KMSKeyArn") or criteria is None or SEALED in criteria:
         return settings
-    body = await control.capacity.seal({"FilterCriteria": json.dumps(criteria)}, arn)
+    body = await control.capacity.seal({"FilterCriteria": json.dumps(criteria)}, arn, settings["KMSKeyArn"])
     return settings | {"FilterCriteria": {SEALED: base64.b64encode(body).decode()}}
 
 

@@ -8,7 +8,7 @@ import uuid
 
 from msgspec.structs import replace
 
-from lambent.arns import FunctionRef
+from lambent.arns import KMS_KEY, FunctionRef
 from lambent.control import (
     lookup,
     mapping_documents,
@@ -55,7 +55,7 @@ def _checked_kind(call: Call) -> Kind:
     if kind is None:
         raise InvalidParameterValue("Unrecognized event source.")
     mapping_rules.check_members(kind, asked)
-    _check_key(asked.get("KMSKeyArn"))
+    _check_key(asked.get("KMSKeyArn"), call.region)
     rules.check_tags(asked.get("Tags") or {})
     return kind
 
@@ -124,7 +124,7 @@ def _check_update(control: Control, call: Call, before: StoredMapping, settings:
     kind = mapping_kinds.named(before.kind)
     ref, function = _function(control, call) if call.parameters.get("FunctionName") else (None, None)
     mapping_rules.check_members(kind, settings | {"EventSourceArn": before.source or None})
-    _check_key(call.parameters.get("KMSKeyArn"))
+    _check_key(call.parameters.get("KMSKeyArn"), call.region)
     if function is not None:
         mapping_rules.check_source(control, kind, before.source, function)
     elif call.parameters.get("ScalingConfig"):
@@ -191,9 +191,10 @@ def _way(before: bool, after: bool) -> str:
     return states.ENABLING if after else states.DISABLING
 
 
-def _check_key(arn: str | None) -> None:
-    if arn and arn.split(":")[2] != "kms":  # ours
-        raise InvalidParameterValue(f"{arn} is not the ARN of a KMS key.")
+def _check_key(arn: str | None, region: str) -> None:
+    key = KMS_KEY.fullmatch(arn) if arn else None
+    if arn and (key is None or key["region"] != region):  # ours
+        raise InvalidParameterValue(f"{arn} is not the ARN of a KMS key of this region.")
 
 
 async def _in_the_clear(control: Control, mapping: StoredMapping) -> StoredMapping:

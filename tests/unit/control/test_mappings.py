@@ -283,7 +283,7 @@ async def test_tags_of_a_mapping_are_kept_apart_from_its_state(client, clock):
 
 async def test_filters_under_a_key_are_encrypted_on_disk_and_readable_in_answers(client, clock, stores):
     await client.create()
-    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/12345678-1234-1234-1234-123456789012"
     secret = filtered({"body": {"customer": ["a secret"]}})
     uuid = await make(client, clock, FilterCriteria=secret, KMSKeyArn=key)
     stored = stores.mappings.get(ACCOUNT, REGION, uuid).settings

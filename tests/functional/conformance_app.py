@@ -12,6 +12,7 @@ from aws_durable_execution_sdk_python import DurableContext, StepContext, durabl
 from aws_durable_execution_sdk_python.config import (
     CallbackConfig,
     Duration,
+    InvokeConfig,
     JitterStrategy,
     StepConfig,
     StepSemantics,
@@ -141,6 +142,11 @@ def exhausted_step(given: Any, context: DurableContext) -> Any:
     return context.step(failing(9), config=retrying(4))
 
 
+@case("1-13")
+def usual_retries(given: Any, context: DurableContext) -> Any:
+    return context.step(failing(2))
+
+
 @case("1-14")
 def slower_and_slower(given: Any, context: DurableContext) -> Any:
     return context.step(failing(2), config=retrying(3, 2, backoff_rate=3))
@@ -204,6 +210,16 @@ def wait_twice(given: Any, context: DurableContext) -> Any:
     context.wait(seconds(2), name="wait-1")
     context.wait(seconds(2), name="wait-2")
     return {"completedWaits": 2}
+
+
+@case("2-4")
+def wait_minute(given: Any, context: DurableContext) -> Any:
+    context.wait(Duration.from_minutes(1))
+
+
+@case("2-5")
+def wait_hour(given: Any, context: DurableContext) -> Any:
+    context.wait(Duration.from_hours(1))
 
 
 # -- 3: child contexts
@@ -280,6 +296,14 @@ def step_and_wait_in(given: Any, child: DurableContext) -> Any:
 @case("3-10")
 def child_waits(given: Any, context: DurableContext) -> Any:
     return context.run_in_child_context(lambda child: step_and_wait_in(given, child), name="child")
+
+
+@case("3-11")
+def child_large(given: Any, context: DurableContext) -> Any:
+    """Its result is too large to be recorded: it is made anew from the step in it."""
+    result = context.run_in_child_context(lambda child: echo_step(given, child) * 40_000, name="child")
+    context.wait(seconds(1))
+    return len(result)
 
 
 @case("3-13")
@@ -435,6 +459,17 @@ def invoke_caught(given: Any, context: DurableContext) -> Any:
         return invoke("ERROR", given, context)
     except Exception:
         return "fallback"
+
+
+@case("5-7")
+def invoke_large(given: Any, context: DurableContext) -> Any:
+    return len(invoke("ECHO", "x" * 900_000, context))
+
+
+@case("5-8")
+def invoke_tenant(given: Any, context: DurableContext) -> Any:
+    config = InvokeConfig[Any, Any](tenant_id=given["tenantId"])
+    return context.invoke(os.environ["TARGET_TENANTS"], given["payload"], config=config)
 
 
 @case("5-9")

@@ -34,6 +34,7 @@ from lambent.edge.images import ImageDoor
 from lambent.edge.keys import KeysDoor
 from lambent.edge.metrics import MetricsDoor
 from lambent.edge.signing import SigningDoor
+from lambent.edge.sns import SnsDoor
 from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
@@ -144,7 +145,7 @@ class App:
         self.triggers = Triggers(
             self.control, self.events, self.delivery,
             mapping_sources.Engine(self.invoker, self.resolver, self.loops, self.clock, self.executions),
-            mapping_sources.Notes(self.control, self.metrics, self.journal),
+            mapping_sources.Notes(self.control, self.metrics, self.journal), base=lambda: self.endpoint,
         )  # fmt: skip
         self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)
 
@@ -158,6 +159,7 @@ class App:
             exists=self.names.exists,
             doors=(
                 ImageDoor(self.control), ClockDoor(self.clock), MetricsDoor(self.metrics, settings, self.clock),
+                SnsDoor(lambda: self.triggers.sns.signer.certificate),
                 EventsDoor(self.delivery, self.events.queue, settings),
                 ExplainDoor(self.records, self.journal, whereabouts),
                 SigningDoor(self.stores.code_signing, settings, self.clock),

@@ -12,12 +12,16 @@ from lambent.mapping_sources import MappingSources
 from lambent.model import Document, Letter
 from lambent.principal import Principal
 from lambent.services.post import FunctionTaker, Outgoing, Post
+from lambent.services.sns.engine import Sns
+from lambent.services.sns.registry import handle as handle_sns
+from lambent.services.sns.taker import TopicTaker
 from lambent.services.sqs import move_tasks
 from lambent.services.sqs.engine import Sqs
 from lambent.services.sqs.ledger import MessageLedger
 from lambent.services.sqs.registry import handle as handle_sqs
 from lambent.services.sqs.taker import QueueTaker
 from lambent.store.ledger import Entry, Ledger
+from lambent.store.sns import SnsStore
 from lambent.store.sqs import SqsStore
 from lambent.wire.parse import Call
 
@@ -53,16 +57,23 @@ class Triggers:
 
     def __init__(
         self, control: Control, engine: Engine, delivery: Delivery, work: mapping_sources.Engine,
-        notes: mapping_sources.Notes,
+        notes: mapping_sources.Notes, *, base: Callable[[], str],
     ) -> None:  # fmt: skip
-        """`work` runs functions for the pollers of mappings, which tell `notes`."""
+        """`work` runs functions for the pollers of mappings, which tell `notes`; `base` is this server's address."""
         database, clock, may, key = engine.database, control.clock, control.permits.may, control.secret
         self.ledger = MessageLedger(database)
         self.post = Post()
         self.sqs = Sqs(SqsStore(database), self.ledger, clock, key)
         self.post.takers["lambda"] = FunctionTaker(engine.entry, work.resolve, may, clock)
         self.post.takers["sqs"] = QueueTaker(self.sqs)
-        self.answers: dict[str, Answers] = {"sqs": partial(handle_sqs, self.sqs)}
+        self.sns = Sns(
+            SnsStore(database), self.ledger, self.post, clock, directory=control.settings.data_dir, base=base
+        )
+        self.post.takers["sns"] = TopicTaker(self.sns)
+        self.answers: dict[str, Answers] = {
+            "sqs": partial(handle_sqs, self.sqs),
+            "sns": partial(handle_sns, self.sns),
+        }
         self.sources = control.sources = MappingSources(control, self.sqs, work, notes)
         letters = LetterTarget(self.post, self.ledger)
         delivery.targets.add({service: letters for service in self.post.takers if service != "lambda"})
@@ -71,6 +82,7 @@ class Triggers:
         """Before the first request."""
         self.sqs.start()
         move_tasks.resume(self.sqs)
+        self.sns.start()
         self.sources.start()
 
     def hush(self) -> None:
@@ -80,5 +92,6 @@ class Triggers:
     async def close(self, patience_s: float) -> None:
         """Batches that run get so many seconds to come to their end."""
         await self.sources.pollers.close(patience_s)
+        await self.sns.close()
         await self.sqs.close()
         await self.ledger.close()

@@ -25,7 +25,7 @@ MOST = 128  # connections of one sandbox: no function may use up the descriptors
 _AT_ONCE = 16  # connections taken in a row before the loop turns to others
 _TICK_S = 1.0
 _PRIVATE = "/_lambent/"
-_FOR_ALL = "/_lambent/code/"  # the signed links of GetFunction
+_FOR_ALL = ("/_lambent/code/", "/_lambent/sns/")  # the signed links of GetFunction; the certificate of SNS
 
 
 def public(handler: Handler, vend: Handler | None = None) -> Handler:

@@ -10,7 +10,9 @@ from urllib.parse import parse_qsl, urlencode
 from msgspec.structs import replace
 
 from lambent.control import download
+from lambent.edge import sns
 from lambent.errors import AwsError
+from lambent.iam.authenticator import refuse_page
 from lambent.principal import NOBODY, Principal
 from lambent.settings import Settings
 from lambent.wire.http import Request
@@ -29,9 +31,11 @@ class Gate:
 
     def admit(self, request: Request) -> Request:
         """Raises AwsError for what this caller may not do."""
-        if request.path.startswith(download.PREFIX):
+        if request.path.startswith((download.PREFIX, f"{sns.PREFIX}/")):
             return request
         caller = self._signer(request)
+        if not caller.proven:
+            refuse_page(request)
         if not self._settings.auth or self._is_operator(caller):
             return request
         if caller == NOBODY:

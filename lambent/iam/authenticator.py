@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lambent.clock import Clock
+from lambent.errors import AwsError
 from lambent.iam import claim, payload, sigv4
 from lambent.iam.claim import Claim
 from lambent.iam.credentials import Mint
@@ -59,7 +60,12 @@ class Authenticator:
         believe. Proven principals say so (`proven`).
         """
         believed = self._believed.get(who.access_key)
-        return believed if believed is not None else self._look(request, who, recognise.service(request, who.scope))
+        if believed is not None and "origin" not in request.headers:
+            return believed
+        found = self._look(request, who, recognise.service(request, who.scope))
+        if not found.proven:
+            refuse_page(request)
+        return found
 
     def signer(self, request: Request, service: str = "lambda") -> Principal:
         """Who signed a request for `service` that is no API call (function URLs, Lambent's own doors): NOBODY if it is
@@ -78,6 +84,8 @@ class Authenticator:
         words = words_of(request, service)
         known = self._known(request, who, words)
         if known is None:
+            if _is_open(request, who):
+                return NOBODY
             if self.required:
                 self._refuse(request, who, words)
             return self._believe(who)
@@ -171,9 +179,25 @@ def _check_headers(request: Request, said: Claim, words: Words) -> None:
             raise words.unsigned_header(name)
 
 
+def refuse_page(request: Request) -> None:
+    """Raises AwsError for what a web page sends from the browser of somebody who knows nothing of it; nobody has to
+    believe that. Browsers say where a page is from whenever it sends anything but a GET, or asks elsewhere.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        message = f"A request of the web page {origin} must be signed by a key that this server knows."
+        raise AwsError(message, code="AccessDeniedException", status=403)
+
+
 def _token(request: Request) -> str:
     """The session token that goes with a request; "" for none."""
     given = request.headers.get("x-amz-security-token", "")
     if not given and "X-Amz-Security-Token=" in request.query:
         given = query.parse(request.query).get("X-Amz-Security-Token", [""])[0]
     return given
+
+
+def _is_open(request: Request, who: Sender) -> bool:
+    """What SNS lets anybody do who has got the link: its token, or the id in the ARN, is the proof."""
+    links = ("Action=ConfirmSubscription&Version=2010-03-31&", "Action=Unsubscribe&Version=2010-03-31&")
+    return not who.access_key and request.method == "GET" and request.query.startswith(links)

@@ -1,0 +1,66 @@
+"""Which topic a request names, and whether its sender may use it. A topic without a policy is its account's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from lambent.errors import AwsError
+from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_of
+from lambent.principal import Principal
+from lambent.services.sns import errors
+from lambent.services.sns.engine import Sns
+from lambent.services.sns.nouns import Topic
+from lambent.wire.parse import Call
+
+NOTHING: Mapping[str, str] = {}
+_PARTS = 6
+
+
+def named(sns: Sns, call: Call, arn: str | None) -> Topic:
+    """The topic of an ARN, if the caller may do this operation with it."""
+    topic = sns.topic(checked(arn, call.region))
+    demand(call.caller, call.caller.account or call.account, call.operation.removesuffix("Batch"), topic)
+    return topic
+
+
+def checked(arn: str | None, region: str) -> str:
+    """Raises InvalidParameter for what is no ARN of a topic here."""
+    parts = (arn or "").split(":")
+    if len(parts) < _PARTS:
+        raise errors.invalid(f"TopicArn Reason: An ARN must have at least 6 elements, not {len(parts)}")
+    if parts[2] != "sns" or parts[3] != region:
+        raise errors.invalid("TopicArn")
+    return str(arn)
+
+
+def demand(
+    caller: Principal, account: str, operation: str, topic: Topic, conditions: Mapping[str, str] = NOTHING
+) -> None:
+    """Raise AuthorizationError, in AWS's words, unless the caller may."""
+    action = f"SNS:{operation}"
+    said = verdict(topic, caller, action, conditions)
+    if said is ALLOW or (said is SILENT and account == topic.account and not caller.service):
+        return
+    who = caller.arn or caller.service or "anonymous"
+    because = (
+        "with an explicit deny in a resource-based policy"
+        if said is DENY
+        else f"because no resource-based policy allows the {action} action"
+    )
+    message = f"User: {who} is not authorized to perform: {action} on resource: {topic.arn} {because}"
+    raise AwsError(message, code="AuthorizationErrorException", status=403)
+
+
+def verdict(topic: Topic, caller: Principal, action: str, conditions: Mapping[str, str]) -> Verdict:
+    """What the topic's policy alone says. The default one, which no one has set, lets the owner in."""
+    text = topic.attributes.get("Policy")
+    if not text:
+        return SILENT
+    try:
+        document: dict[str, Any] = msgspec.json.decode(text)
+        statements = statements_of(document)
+    except ValueError:
+        return SILENT
+    keys = {key.lower(): value for key, value in conditions.items()} | {"aws:sourceowner": caller.account}
+    return evaluate(statements, Asked(caller, action, topic.arn, keys))

@@ -1,0 +1,274 @@
+"""All topics of this server: what is published goes, in the step in which it is accepted, to everybody who subscribed.
+
+Functions and queues take their copy in that very step (decision 34); requests to HTTP endpoints are stored in it, and
+made afterwards (http.py). What nobody takes goes to the subscription's dead-letter queue, again in the same step.
+"""
+
+import hashlib
+import itertools
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from lambent.clock import Clock
+from lambent.errors import Undeliverable
+from lambent.principal import Principal
+from lambent.services.post import Outgoing, Post
+from lambent.services.sns import documents, errors
+from lambent.services.sns.http import HttpDeliveries
+from lambent.services.sns.nouns import Delivery, Published, Subscription, Topic
+from lambent.services.sns.signing import Signer
+from lambent.store.connection import Row
+from lambent.store.ledger import Entry, Ledger
+from lambent.store.sns import SnsStore
+
+log = logging.getLogger("lambent")
+
+DEDUPLICATION_S = 300.0
+Key = tuple[str, str, str]  # account, region, name
+
+
+class Accepted(NamedTuple):
+    """What a publisher is told."""
+
+    message_id: str
+    sequence: str
+
+
+class Known(NamedTuple):
+    accepted: Accepted
+    until: float  # epoch seconds
+
+
+class Sns:
+    """Mutable, on the event loop only: topics, and the subscriptions of each in order of their making."""
+
+    def __init__(
+        self, store: SnsStore, ledger: Ledger, post: Post, clock: Clock, *, directory: Path, base: Callable[[], str]
+    ) -> None:
+        """`base` is this server's address; the key of signatures lies in `directory`."""
+        self.store = store
+        self.ledger = ledger
+        self.clock = clock
+        self.base = base
+        self.signer = Signer(directory)
+        self.http = HttpDeliveries(ledger, post, clock)
+        self._post = post
+        self._topics: dict[str, Topic] = {}
+        self._subscriptions: dict[str, dict[str, Subscription]] = {}  # by topic, then by ARN
+        self._known: dict[tuple[str, str], Known] = {}
+        self._numbers = itertools.count(max(store.last_delivery(), int(clock.epoch() * 2**20)) + 1)
+
+    def __repr__(self) -> str:
+        return f"<Sns with {len(self._topics)} topics>"
+
+    def start(self) -> None:
+        for row in self.store.topics():
+            topic = _topic_from(row)
+            self._topics[topic.arn] = topic
+        for row in self.store.subscriptions():
+            subscription = _subscription_from(row)
+            self._subscriptions.setdefault(subscription.topic, {})[subscription.arn] = subscription
+        for row in self.store.dedups(self.clock.epoch()):
+            accepted = Accepted(row["message_id"], row["sequence"])
+            self._known[row["topic"], row["dedup_id"]] = Known(accepted, row["until"])
+        self.http.start(_delivery_from(row) for row in self.store.deliveries())
+
+    async def close(self) -> None:
+        await self.http.close()
+
+    # -- topics
+
+    def topic(self, arn: str) -> Topic:
+        """Raises NotFound."""
+        found = self._topics.get(arn)
+        if found is None:
+            raise errors.not_found("Topic")
+        return found
+
+    def topics(self, account: str, region: str) -> list[Topic]:
+        """By name."""
+        found = [topic for topic in self._topics.values() if (topic.account, topic.region) == (account, region)]
+        return sorted(found, key=lambda topic: topic.name)
+
+    async def put(self, topic: Topic) -> None:
+        def written() -> None:
+            self._topics[topic.arn] = topic
+
+        await self.ledger.enter(Entry([("sns_topic_put", _columns(topic))], written=written))
+
+    async def delete(self, topic: Topic) -> None:
+        def written() -> None:
+            self._topics.pop(topic.arn, None)
+            self._subscriptions.pop(topic.arn, None)
+
+        key = {"account": topic.account, "region": topic.region, "name": topic.name}
+        rows = [("sns_topic_drop", key), ("sns_subscriptions_of_topic_drop", {"topic": topic.arn})]
+        await self.ledger.enter(Entry(rows, written=written))
+
+    # -- subscriptions
+
+    def subscriptions(self, topic: str) -> list[Subscription]:
+        return list(self._subscriptions.get(topic, {}).values())
+
+    def subscription(self, arn: str) -> Subscription | None:
+        return self._subscriptions.get(arn.rpartition(":")[0], {}).get(arn)
+
+    def subscriptions_of(self, account: str, region: str) -> list[Subscription]:
+        everything = itertools.chain.from_iterable(each.values() for each in self._subscriptions.values())
+        return [each for each in everything if each.owner == account and each.topic.split(":")[3] == region]
+
+    async def subscribe(self, subscription: Subscription) -> None:
+        """Store one as it is; an HTTP endpoint that has not confirmed it is asked to."""
+
+        def written() -> None:
+            self._subscriptions.setdefault(subscription.topic, {})[subscription.arn] = subscription
+
+        entries = [Entry([("sns_subscription_put", _columns(subscription))], written=written)]
+        if not subscription.confirmed and subscription.protocol in ("http", "https"):
+            entries.append(self._ask(subscription, "SubscriptionConfirmation"))
+        await self.ledger.enter(*entries)
+
+    async def change(self, subscription: Subscription) -> None:
+        def written() -> None:
+            self._subscriptions.setdefault(subscription.topic, {})[subscription.arn] = subscription
+
+        await self.ledger.enter(Entry([("sns_subscription_put", _columns(subscription))], written=written))
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        topic = self._topics.get(subscription.topic)
+
+        def written() -> None:
+            self._subscriptions.get(subscription.topic, {}).pop(subscription.arn, None)
+
+        key = {"topic": subscription.topic, "id": subscription.id}
+        entries = [Entry([("sns_subscription_drop", key)], written=written)]
+        if subscription.protocol in ("http", "https") and subscription.confirmed:
+            entries.append(self._ask(subscription, "UnsubscribeConfirmation"))
+        await self.ledger.enter(*entries)
+        if topic is not None:
+            await self.put(replace(topic, deleted_subscriptions=topic.deleted_subscriptions + 1))
+
+    def _ask(self, subscription: Subscription, kind: str) -> Entry:
+        message_id = str(uuid.uuid4())
+        asked = documents.confirmation(kind, subscription, message_id, self.clock.epoch(), self.base())
+        return self._request(subscription, kind, message_id, documents.signed(asked, self.signer, self.base()))
+
+    def _request(self, subscription: Subscription, kind: str, message_id: str, body: str) -> Entry:
+        delivery = Delivery(
+            id=next(self._numbers), subscription=subscription.arn, endpoint=subscription.endpoint, kind=kind,
+            message_id=message_id, topic=subscription.topic, raw=kind == "Notification" and subscription.raw, body=body,
+            due=self.clock.epoch(), dead_letters=subscription.dead_letters,
+        )  # fmt: skip
+        return self.http.entry(delivery)
+
+    # -- messages
+
+    async def publish(self, topic: Topic, published: Published) -> Accepted:
+        """Returns when everybody's copy is on disk; a duplicate in a FIFO topic is taken for the first one."""
+        accepted, entries = self.entries(topic, published)
+        if entries:
+            await self.ledger.enter(*entries)
+        return accepted
+
+    def entries(self, topic: Topic, published: Published) -> tuple[Accepted, list[Entry]]:
+        """What is to be entered, at once, for the message to be accepted: nothing for a duplicate."""
+        if topic.fifo:
+            dedup = published.dedup or hashlib.sha256(published.message.encode()).hexdigest()
+            known = self._known.get((topic.arn, dedup))
+            now = self.clock.epoch()
+            if known is not None and known.until > now:
+                return known.accepted, []
+            sequence = f"{1 * 10**19 + next(self._numbers):020d}"
+            published = replace(published, sequence=sequence, dedup=dedup)
+            accepted = Accepted(published.id, sequence)
+            first = [self._remember(topic, dedup, accepted, now)]
+        else:
+            accepted, first = Accepted(published.id, ""), []
+        for subscription in self.subscriptions(topic.arn):
+            if subscription.confirmed and subscription.filter(published.attributes, published.message):
+                first += self._copy(topic, subscription, published)
+        return accepted, first
+
+    def _remember(self, topic: Topic, dedup: str, accepted: Accepted, now: float) -> Entry:
+        known = self._known[topic.arn, dedup] = Known(accepted, now + DEDUPLICATION_S)
+        row = {
+            "topic": topic.arn, "dedup_id": dedup, "message_id": accepted.message_id, "sequence": accepted.sequence,
+            "until": known.until,
+        }  # fmt: skip
+        rows: list[tuple[str, dict[str, Any]]] = [("sns_dedup_put", row), ("sns_dedups_expire", {"now": now})]
+        self._known = {key: each for key, each in self._known.items() if each.until > now}
+        return Entry(rows, failed=lambda: self._forget((topic.arn, dedup)))
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._known.pop(key, None)
+
+    def _copy(self, topic: Topic, subscription: Subscription, published: Published) -> list[Entry]:
+        if subscription.protocol in ("http", "https"):
+            body = documents.for_queue(published, subscription, self.signer, self.base())
+            return [self._request(subscription, "Notification", published.id, body)]
+        outgoing = self._outgoing(topic, subscription, published)
+        try:
+            return list(self._post.entries(outgoing))
+        except Undeliverable as error:
+            log.warning("SNS: %s cannot be delivered to: %s", subscription.endpoint, error.message)
+            return self._dead_letter(topic, subscription, outgoing)
+
+    def _outgoing(self, topic: Topic, subscription: Subscription, published: Published) -> Outgoing:
+        to_function = subscription.protocol == "lambda"
+        if to_function:
+            body = documents.for_function(published, subscription, self.signer, self.base())
+        else:
+            body = documents.for_queue(published, subscription, self.signer, self.base()).encode()
+        ordered = topic.fifo and subscription.endpoint.endswith(".fifo")
+        return Outgoing(
+            target=subscription.endpoint, body=body, sender=_service(topic), source=topic.arn, trace=published.trace,
+            attributes=published.attributes if subscription.raw else {},
+            group=published.group if ordered or not topic.fifo else "", dedup=published.dedup if ordered else "",
+        )  # fmt: skip
+
+    def _dead_letter(self, topic: Topic, subscription: Subscription, outgoing: Outgoing) -> list[Entry]:
+        target = subscription.dead_letters
+        if not target:
+            return []
+        try:
+            return list(self._post.entries(msgspec.structs.replace(outgoing, target=target)))
+        except Undeliverable as error:
+            log.error("SNS: a message of %s is lost: %s", topic.arn, error.message)
+            return []
+
+
+def _service(topic: Topic) -> Principal:
+    return Principal(service="sns.amazonaws.com", account=topic.account)
+
+
+def _columns(noun: Topic | Subscription) -> dict[str, Any]:
+    columns = asdict(noun)
+    for name in ("attributes", "tags"):
+        if name in columns:
+            columns[name] = msgspec.json.encode(columns[name]).decode()
+    return columns | ({"confirmed": int(noun.confirmed)} if isinstance(noun, Subscription) else {})
+
+
+def _decoded(row: Row, names: tuple[str, ...]) -> Mapping[str, Any]:
+    columns = {name: row[name] for name in names}
+    return columns | {name: msgspec.json.decode(columns[name]) for name in ("attributes", "tags") if name in columns}
+
+
+def _topic_from(row: Row) -> Topic:
+    return Topic(**_decoded(row, Topic.__struct_fields__))
+
+
+def _subscription_from(row: Row) -> Subscription:
+    columns = _decoded(row, Subscription.__struct_fields__)
+    return Subscription(**{**columns, "confirmed": bool(row["confirmed"])})
+
+
+def _delivery_from(row: Row) -> Delivery:
+    columns = {name: row[name] for name in Delivery.__struct_fields__}
+    return Delivery(**columns | {"raw": bool(row["raw"])})

@@ -7,7 +7,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from real_server import Function, Server, client, zip_of
+from real_server import Function, Server, client
 
 Aws = Callable[..., "CompletedProcess[str]"]
 Deploy = Callable[..., Function]
@@ -73,20 +73,6 @@ def test_a_deny_stops_warm_calls_of_ones_own_at_once_until_it_is_taken_back(serv
     assert function.call(3).value == 3
 
 
-def test_permissions_outlive_a_restart(serve: Callable[..., Server]) -> None:
-    first = serve()
-    code, role = {"ZipFile": zip_of({"app.py": ECHO})}, "arn:aws:iam::000000000000:role/r"
-    made = first.client.create_function(
-        FunctionName="kept", Role=role, Code=code, Runtime=first.runtime, Handler="app.handler"
-    )
-    first.client.add_permission(FunctionName="kept", StatementId="s", Action="lambda:GetFunction", Principal=THEM)
-    before = first.client.get_policy(FunctionName="kept")["Policy"]
-    first.stop()
-    second = serve(data=first.data)
-    assert second.client.get_policy(FunctionName="kept")["Policy"] == before
-    assert client(second.endpoint, THEM).get_function(FunctionName=made["FunctionArn"])
-
-
 def test_permissions_with_the_aws_cli(server: Server, deploy: Deploy, aws: Aws) -> None:
     name = deploy(ECHO).name
     added = aws(
@@ -95,5 +81,5 @@ def test_permissions_with_the_aws_cli(server: Server, deploy: Deploy, aws: Aws) 
         "--source-arn", "arn:aws:sns:us-east-1:000000000000:topic",
     )  # fmt: skip
     assert added.returncode == 0, added.stderr
-    policy = json.loads(json.loads(aws("lambda", "get-policy", "--function-name", name).stdout)["Policy"])
+    policy = json.loads(server.client.get_policy(FunctionName=name)["Policy"])
     assert policy["Statement"] == [json.loads(json.loads(added.stdout)["Statement"])]

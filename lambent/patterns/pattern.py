@@ -4,7 +4,8 @@ The rules are those of AWS's own engine (github.com/aws/event-ruler, README): pa
 branch must fit, and all fields below one array must fit the same element of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,7 +22,8 @@ class Field(msgspec.Struct, frozen=True):
     may_be_missing: bool = False
 
 
-Wanted = tuple[tuple[str, Field], ...]  # fields by the rest of their path, "" where it has been reached
+Path = str | None  # dotted names that are still to go; None: it has been reached
+Wanted = Sequence[tuple[Path, Field]]
 
 
 class Pattern(msgspec.Struct, frozen=True):
@@ -51,45 +53,41 @@ def _fits(value: Any, wanted: Wanted) -> bool:
     if isinstance(value, list) and not isinstance(value, Members):
         return any(_fits(element, wanted) for element in _elements(value))
     if isinstance(value, dict | Members):
-        return _object_fits(list(_items(value)), wanted)
+        return _object_fits(dict(value), wanted)  # of names that come twice, the last counts
     leaf = leaf_of(value)
-    return all(not path and any(test(leaf) for test in field.tests) for path, field in wanted)
+    return all(path is None and any(test(leaf) for test in field.tests) for path, field in wanted)
 
 
-def _object_fits(members: list[tuple[str, Any]], wanted: Wanted) -> bool:
-    """Fields that lead to the same member go there together. More than one member may be meant: names may have dots."""
-    ways: dict[tuple[int, ...], list[tuple[str, Field]]] = {}
+def _object_fits(members: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Fields that lead to the same member go there together. Names may have dots: more than one member may be meant."""
+    ways: dict[tuple[str, ...], list[tuple[Path, Field]]] = {}
     for path, field in wanted:
-        way = tuple(number for number, (name, _) in enumerate(members) if _rest(path, name) is not None)
+        way = () if path is None else tuple([name for name in _splits(path) if name in members])
         if not way:
             return False
         ways.setdefault(way, []).append((path, field))
-    return all(any(_member_fits(members[number], together) for number in way) for way, together in ways.items())
+    return all(any(_fits(members[name], _below(name, fields)) for name in way) for way, fields in ways.items())
 
 
-def _member_fits(member: tuple[str, Any], fields: Iterable[tuple[str, Field]]) -> bool:
-    name, value = member
-    return _fits(value, tuple((_rest(path, name) or "", field) for path, field in fields))
+def _below(name: str, fields: Wanted) -> Wanted:
+    return [(_splits(path or "")[name], field) for path, field in fields]
 
 
-def _is_there(value: Any, path: str) -> bool:
+@lru_cache(maxsize=4096)
+def _splits(path: str) -> Mapping[str, Path]:
+    """Every name that a path may begin with, and what is left of it then: of a.b, a and b, and a.b and nothing."""
+    dots = [at for at, letter in enumerate(path) if letter == "."]
+    return {path[:at]: path[at + 1 :] for at in dots} | {path: None}
+
+
+def _is_there(value: Any, path: Path) -> bool:
     """Is there a leaf at that path, in whatever element of whatever array?"""
     if isinstance(value, list) and not isinstance(value, Members):
         return any(_is_there(element, path) for element in _elements(value))
     if isinstance(value, dict | Members):
-        return any(_is_there(inner, rest) for name, inner in _items(value) if (rest := _rest(path, name)) is not None)
-    return not path
-
-
-def _rest(path: str, name: str) -> str | None:
-    """What is left of a path behind a name; None if it does not lead there."""
-    if path == name:
-        return ""
-    return path[len(name) + 1 :] if path.startswith(name) and path[len(name)] == "." else None
-
-
-def _items(value: Any) -> Iterable[tuple[str, Any]]:
-    return value.items() if isinstance(value, dict) else value
+        members, ways = dict(value), _splits(path) if path is not None else {}
+        return any(_is_there(members[name], rest) for name, rest in ways.items() if name in members)
+    return path is None
 
 
 def _elements(array: list[Any]) -> Iterator[Any]:

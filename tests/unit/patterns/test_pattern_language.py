@@ -93,6 +93,20 @@ def test_names_that_come_twice_in_a_pattern_are_both_asked_for() -> None:
     assert not pattern.matches({"a": {"y": 2}})
 
 
+def test_of_names_that_come_twice_in_an_event_the_last_counts() -> None:
+    event = read_json('{"a": 1, "a": 2}')
+
+    assert compile_pattern('{"a": [2]}').matches(event)
+    assert not compile_pattern('{"a": [1]}').matches(event)
+
+
+def test_a_member_without_a_name_is_not_what_is_around_it() -> None:
+    assert not fits({"a": [1]}, {"a": {"": 1}})
+    assert fits({"a": {"": [1]}}, {"a": {"": 1}})
+    assert fits({"": [1]}, {"": 1})
+    assert fits({"a": [{"exists": False}]}, {"a": {"": 1}})
+
+
 def test_an_event_that_is_no_object_never_fits() -> None:
     pattern = compile_pattern('{"a": [{"exists": false}]}')
 

@@ -62,6 +62,8 @@ class Permits:
         if not statements:
             return SILENT
         keys = dict(self._keys(principal, ref)) | {key.lower(): value for key, value in conditions.items()}
+        if self._organization and "aws:sourceaccount" in keys:
+            keys["aws:sourceorgid"] = self._organization
         return evaluate(statements, Asked(principal, action, ref.arn, keys))
 
     def forget(self, account: str, region: str, name: str) -> None:
@@ -97,6 +99,7 @@ class Permits:
         yield "aws:requestedregion", ref.region
         yield "aws:resourceaccount", ref.account
         yield "aws:securetransport", "false"  # Lambent itself speaks plain HTTP
+        yield "lambda:invokedviafunctionurl", "false"  # whoever knows better says so
         yield "aws:principalisawsservice", str(bool(principal.service)).lower()
         if principal.service:
             yield "aws:principalservicename", principal.service

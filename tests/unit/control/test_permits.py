@@ -118,6 +118,20 @@ async def test_a_public_function_url_needs_both_statements(client, hello, permit
     assert not permits.may(NOBODY, url, HELLO, {"lambda:FunctionUrlAuthType": "AWS_IAM"})
 
 
+async def test_a_statement_may_be_for_calls_that_do_not_come_by_a_url(client, hello, permits):
+    await allow(client, InvokedViaFunctionUrl=False)
+    assert permits.may(STRANGER, INVOKE, HELLO)
+    assert not permits.may(STRANGER, INVOKE, HELLO, {"lambda:InvokedViaFunctionUrl": "true"})
+
+
+async def test_a_source_belongs_to_the_organization_of_its_account(client, hello, stores):
+    grant = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": INVOKE}
+    await put(client, **grant, Condition={"StringEquals": {"aws:SourceOrgID": "o-1234567890"}})
+    permits = Permits(stores.policies, FixedClock(START), "o-1234567890")
+    assert permits.may(SNS, INVOKE, HELLO, {"aws:SourceAccount": OTHER})
+    assert not permits.may(SNS, INVOKE, HELLO)
+
+
 async def test_an_organization_is_that_of_the_settings(client, hello, stores):
     await allow(client, Principal="*", PrincipalOrgID="o-1234567890")
 

@@ -88,6 +88,14 @@ def test_users_of_other_accounts_see_nothing_else(request_: Request) -> None:
     assert refused(user(OTHER), request_) == "AccessDeniedException"
 
 
+def test_a_web_page_moves_no_clock_and_reads_no_logs_behind_somebodys_back() -> None:
+    page = get("/_lambent/clock/advance", method="POST", origin="https://evil.example", host="127.0.0.1:4566")
+
+    with pytest.raises(AwsError, match="must be signed"):
+        admitted(NOBODY, page, auth=False)
+    assert admitted(user(OWN), page) is page
+
+
 def test_links_to_code_have_a_signature_of_their_own() -> None:
     assert admitted(NOBODY, get(f"/_lambent/code/{'a' * 64}")).path.startswith("/_lambent/code/")
 

@@ -152,6 +152,12 @@ async def test_a_signature_that_is_not_whole_is_told_so(strict, header: str, lam
         assert lambda_says in message
 
 
+async def test_a_form_of_millions_of_fields_is_refused_before_it_fills_the_memory(strict) -> None:
+    request = Request("POST", "/", "", dict(FORM), b"a&" * 200_000)
+
+    assert refusal(strict, request)[:2] == ("SerializationException", 400)
+
+
 # -- who is believed
 
 
@@ -168,6 +174,26 @@ async def test_without_authentication_any_other_key_means_the_account_of_the_ser
 
 async def test_without_authentication_nobody_has_to_sign(trusting) -> None:
     assert identify(trusting, unsigned("lambda")).account == "000000000000"
+
+
+@pytest.mark.parametrize("key", [None, ("test", "any", None)])
+async def test_a_web_page_is_not_believed_unless_it_is_our_own(trusting, key) -> None:
+    """Browsers send what a page asks them to, and name the page; a user of this machine may look at any page."""
+    for origin, fits in (("https://evil.example", False), ("http://localhost:4566", True), ("null", False)):
+        request = signed(key=key) if key else unsigned("lambda")
+        identify(trusting, request)  # as its own client sends it, and remembered
+        request.headers |= {"host": "localhost:4566", "origin": origin}
+        if fits:
+            assert identify(trusting, request).account == "000000000000"
+        else:
+            assert refusal(trusting, request)[:2] == ("AccessDeniedException", 403)
+
+
+async def test_a_web_page_that_signs_with_a_known_key_may_call(trusting) -> None:
+    request = signed()
+    request.headers["origin"] = "https://app.example"
+
+    assert identify(trusting, request).proven
 
 
 async def test_a_known_key_is_checked_even_without_authentication(trusting) -> None:

@@ -2,14 +2,18 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from lambent.cli.main import COMMANDS, parser_of, usage
 from lambent.settings import TABLE, Setting
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+API_TESTS = Path(__file__).parent.parent / "tests" / "unit" / "api"
 NOTE = "<!-- Written by scripts/docs.py (make docs); a test fails when it is out of date. -->"
 
 
@@ -61,38 +65,85 @@ def _formatter(prog: str) -> "object":
 
 
 def operations_page() -> str:
-    """Every operation of the Lambda model, served or answered with 501, and the services beside it."""
+    """The support table: every operation of the Lambda model, its status and what shows it; and the services beside."""
     from botocore.loaders import Loader
 
-    from lambent.control.registry import operations
-    from lambent.edge.frontdoor import INVOKES
-
-    model = Loader().load_service_model("lambda", "service-2")
-    served = {*operations, *INVOKES}
-    built = sorted(name for name in model["operations"] if name in served)
-    missing = sorted(name for name in model["operations"] if name not in served)
-    rows = [f"| `{name}` | `{_http(model['operations'][name])}` |" for name in built]
+    operations = Loader().load_service_model("lambda", "service-2")["operations"]
+    served = served_operations()
+    missing = sorted(set(operations) - served)
+    rows = [_support(name, operations[name], name in served) for name in sorted(operations)]
     return "\n".join(
         [
             "# Operations of the Lambda API",
             NOTE,
             "",
-            f"{len(built)} are served. Members, constraints and errors are those of AWS's service model.",
+            f"{len(set(operations) & served)} of {len(operations)} are served. Members, constraints and errors are",
+            "those of AWS's service model. *Rows* are the table tests of an operation (`tests/unit/api/tables`:",
+            "request, status, code, message and where that is from), *refused* those that it refuses; *recorded* are",
+            "the errors and creations that the real AWS was recorded to answer and that are compared whole. The fuzzer",
+            "(`scripts/fuzz`) asks for every operation.",
             "",
-            "| Operation | Request |",
-            "|---|---|",
+            "| Operation | Request | Status | Rows | refused | recorded |",
+            "|---|---|---|---|---|---|",
             *rows,
             "",
             "`Invoke` serves `RequestResponse`, `Event` and `DryRun`; the deprecated `InvokeAsync` is an `Event` too.",
             "",
-            f"The other {len(missing)} are not built yet. A request for one is understood, checked and answered with",
-            "status 501, `NotImplementedException` and the operation's name:",
-            "",
-            ", ".join(f"`{name}`" for name in missing) + ".",
-            "",
+            *_missing(missing),
             *_services(),
         ]
     )
+
+
+# Served, in so far as they are understood and checked; the decision says why they can never succeed here.
+REFUSED = {
+    "PutFunctionScalingConfig": "refused ([decision 31](../decisions/0031-capacity-providers-and-what-is-refused.md))"
+}
+
+
+def served_operations() -> set[str]:
+    """Every operation of Lambda that something answers."""
+    from lambent.control.registry import operations
+    from lambent.durable.api import DurableApi
+    from lambent.durable.checkpoints import sdk_operations
+    from lambent.edge.frontdoor import INVOKES
+
+    nobody: Any = None  # only the names are asked for
+    durable = DurableApi(nobody, nobody, nobody, nobody).operations
+    return {*operations, *INVOKES, *durable, *sdk_operations(nobody)}
+
+
+def _support(name: str, document: dict[str, dict[str, str]], served: bool) -> str:
+    rows = [row for row in _tables().get(name, ()) if "do" not in row]
+    refused = sum(row["status"] >= 400 for row in rows)
+    status = REFUSED.get(name, "served") if served else "not built (501)"
+    counts = " | ".join(str(count or "") for count in (len(rows), refused, _recorded().count(name)))
+    return f"| `{name}` | `{_http(document)}` | {status} | {counts} |"
+
+
+def _missing(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    listed = ", ".join(f"`{name}`" for name in names)
+    return [
+        f"A request for one that is not built ({listed}) is understood, checked and answered with status 501,",
+        "`NotImplementedException` and the operation's name.",
+        "",
+    ]
+
+
+@cache
+def _tables() -> dict[str, list[dict[str, Any]]]:
+    files = sorted((API_TESTS / "tables").glob("*.toml"))
+    return {name: rows for path in files for name, rows in tomllib.loads(path.read_text()).items()}
+
+
+@cache
+def _recorded() -> list[str]:
+    """The operation of every recorded answer that is compared."""
+    errors = json.loads((API_TESTS / "recorded_errors.json").read_text())["rows"]
+    created = json.loads((API_TESTS / "recorded_answers_of_suites.json").read_text())["created"]
+    return [row["do"] for row in errors if "do" in row] + ["CreateFunction"] * len(created)
 
 
 def _services() -> list[str]:

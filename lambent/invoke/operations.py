@@ -131,7 +131,9 @@ class DataPlane:
         )  # fmt: skip
         if version.durable is not None:
             start = _start(call, version, arn, event.payload, event.trace)
-            return result | {"DurableExecutionArn": await self.executions.accept(start)}, event.trace
+            made = await self.executions.accept(start)
+            # InvokeAsync is older than executions: its answer has no place for one.
+            return (result | {"DurableExecutionArn": made} if call.operation == "Invoke" else result), event.trace
         if HEADER in call.request.headers and (keyed := self._keyed(call, version)):
             keys, key, term = keyed
             given = await keys.accept(asked_by(key, event, term), event, self.intake.accept)

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
 from fuzz_requests import Asked, model, well_formed
-from fuzz_values import ACCOUNT, NAMES, REGION, ROLE, ZIPS
+from fuzz_values import ACCOUNT, LASTING, NAMES, REGION, ROLE, ZIPS
 
 from lambent import app as app_module
 from lambent.app import App
@@ -56,19 +56,38 @@ class _Ready(EngineCapacity):
 
 
 class _Echo:
-    """A sandbox, and its placement: every function answers what it was given."""
+    """A sandbox, and its placement: every function answers what it was given; a durable one waits for a callback."""
 
     waited = settling = None
+
+    def __init__(self, house: "House") -> None:
+        self._house = house
 
     @asynccontextmanager
     async def lease(self, version: Version) -> AsyncIterator[Any]:
         yield self
 
     async def run(self, invocation: Invocation) -> Outcome:
+        given = _tree(invocation.payload)
+        if "CheckpointToken" in given:
+            return Outcome(payload=await self._durably(given))
         return Outcome(payload=invocation.payload)
 
     async def stream(self, invocation: Invocation, flow: Any) -> Outcome:
         return await self.run(invocation)
+
+    async def _durably(self, given: dict[str, Any]) -> bytes:
+        """As the SDK does: start a callback at the first run; succeed when its result is there."""
+        known = given.get("InitialExecutionState", {}).get("Operations", [])
+        if any(operation.get("Type") == "CALLBACK" for operation in known):
+            return b'{"Status": "SUCCEEDED", "Result": "1"}'
+        asked = {"DurableExecutionArn": given["DurableExecutionArn"], "CheckpointToken": given["CheckpointToken"]}
+        update = {"Id": "callback", "Name": "callback", "Type": "CALLBACK", "Action": "START"}
+        request = well_formed("lambda", "CheckpointDurableExecution", asked | {"Updates": [update]})
+        answer = await self._house.frontdoor.answer(request)
+        assert isinstance(answer.body, bytes)
+        self._house.remember(_tree(answer.body))
+        return b'{"Status": "PENDING"}'
 
 
 class House(App):
@@ -78,7 +97,7 @@ class House(App):
         given = {"data": str(data), "region": REGION, "account": ACCOUNT, "port": 0, "quiet": True, "clock": "virtual"}
         with _patched(app_module, "EngineCapacity", _Ready), _patched(app_module, "product_clock", _clock):
             super().__init__(Settings(**(given | settings)), _NoAgent())  # type: ignore[arg-type]
-        self.invoker.placement = _Echo()  # type: ignore[assignment]
+        self.invoker.placement = _Echo(self)  # type: ignore[assignment]
         self.keeper.furnish = _no_environment  # type: ignore[assignment,method-assign]
         self.harvest: dict[str, list[str]] = {}
         self._watchers: list[sqlite3.Connection] = []
@@ -99,7 +118,8 @@ class House(App):
         await super().stop()
 
     async def furnish(self) -> None:
-        """Functions, versions, an alias and a layer, so that requests find something; what is there stays."""
+        """Functions, versions, an alias, a layer and a durable execution that waits for a callback, so that requests
+        find something; what is there stays."""
         code, first = {"ZipFile": ZIPS[0]}, NAMES[0]
         for name in NAMES[:2]:
             await self.do(
@@ -110,6 +130,11 @@ class House(App):
         await self.do("PublishVersion", FunctionName=first)
         await self.do("CreateAlias", FunctionName=first, Name="live", FunctionVersion="1")
         await self.do("PublishLayerVersion", LayerName="shelf", Content=code)
+        await self.do(
+            "CreateFunction", FunctionName=LASTING, Runtime="python3.13", Role=ROLE, Handler="app.handler", Code=code,
+            Publish=True, DurableConfig={"ExecutionTimeout": 31_622_400, "RetentionPeriodInDays": 90},
+        )  # fmt: skip
+        await self.do("Invoke", FunctionName=f"{LASTING}:1", InvocationType="Event", DurableExecutionName="one")
         self._state = {}
 
     async def do(self, operation: str, **parameters: Any) -> None:
@@ -135,8 +160,12 @@ class House(App):
                 await self.rest()
                 self._state = {}
         if response.status < 300:
-            self._collect(parsed)
+            self.remember(parsed)
         return response
+
+    def remember(self, document: Any) -> None:
+        """Identifiers that were answered, for requests to come."""
+        self._collect(document)
 
     def _judge_state(self, asked: Asked, status: int, parsed: Any, before: dict[str, Any]) -> None:
         after = self.state()
@@ -184,7 +213,6 @@ class House(App):
         return self._state
 
     def _collect(self, document: Any, name: str = "") -> None:
-        """Identifiers that were answered, for requests to come."""
         if isinstance(document, dict):
             for key, value in document.items():
                 if key != "ResponseMetadata":

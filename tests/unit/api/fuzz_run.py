@@ -78,11 +78,13 @@ async def house(root: Path | None = None) -> Any:
 
 
 async def run(count: int, seed: int, services: tuple[str, ...], *, socket: bool, tell: Callable[[str], None]) -> Report:
-    """Send `count` requests. `socket`: through the HTTP edge, by a connection, instead of to the front door."""
+    """Send `count` requests; without `services`, of all that there are. `socket`: through the HTTP edge, by connections,
+    instead of to the front door."""
     report = Report()
     while report.requests < count:
         async with house() as built:
-            requests = Requests(random.Random(seed + report.requests), built.harvest, services)
+            asked = services or ("lambda", *sorted(built.frontdoor.services))
+            requests = Requests(random.Random(seed + report.requests), built.harvest, asked)
             most = min(count, report.requests + A_HOUSE_LASTS)
             send = fetch(built.endpoint) if socket else built.frontdoor.answer
             while report.requests < most:

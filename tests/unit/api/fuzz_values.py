@@ -17,14 +17,16 @@ ACCOUNT, REGION, ROLE = "111111111111", "eu-west-1", "arn:aws:iam::111111111111:
 _LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}"
 DEEPEST = 6
 NAMES = ("alpha", "beta", "gamma")
+LASTING = "lasting"  # a durable function
 
 # What members of these names stand for in the house that the requests are sent to.
 KNOWN: dict[str, tuple[str, ...]] = {
     "FunctionName": (
         *NAMES, "alpha:1", "alpha:live", "alpha:$LATEST", f"{_LAMBDA}:function:alpha", f"{ACCOUNT}:function:beta",
-        f"{_LAMBDA}:function:alpha:2", "nobody", "function:alpha",
+        f"{_LAMBDA}:function:alpha:2", "nobody", "function:alpha", "lasting:1",
         "arn:aws:lambda:us-east-2:111111111111:function:alpha", "arn:aws:lambda:eu-west-1:222222222222:function:alpha",
     ),
+    "DurableExecutionName": ("one", "two"),
     "Qualifier": ("$LATEST", "1", "2", "live", "99", "nope", "$LATEST.PUBLISHED"),
     "Name": ("live", "blue", "green"),
     "FunctionVersion": ("1", "2", "$LATEST", "ALL", "99"),

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sandbox_samples import ACCOUNT, REGION, FakeSandbox, hello, invocation, version
 
 from lambent.clock import FixedClock
-from lambent.errors import AgentGone, RuntimeMissing, SandboxError
+from lambent.errors import AgentGone, RuntimeMissing, SandboxError, TooManyRequests
 from lambent.model import RuntimeInfo, Version
 from lambent.sandbox.keeper import Keeper
 from lambent.settings import Settings
@@ -20,6 +20,7 @@ LIMIT = 3
 BUDGET_MB = 500
 TWIN = version("a", version="1", provisioned="live")  # its sandboxes are made ahead of calls
 VERSIONS = [version(name, revision=revision) for name in ("a", "b", "c") for revision in ("r1", "r2")]
+VERSIONS += [version("t", per_tenant=True, tenant=tenant) for tenant in ("blue", "green")]
 
 
 class FakeAgent:
@@ -376,6 +377,21 @@ async def test_the_second_call_gets_the_sandbox_of_the_first():
     first = await run_one(keeper, starter, version())
     assert await run_one(keeper, starter, version()) is first
     assert starter.count == 1
+
+
+async def test_a_tenant_gets_no_sandbox_of_another_and_not_more_than_an_account_may_have():
+    keeper, starter, _, _ = make_keeper(concurrency=1)
+    blue, green, red = (version(per_tenant=True, tenant=tenant) for tenant in ("blue", "green", "red"))
+    first = await run_one(keeper, starter, blue)
+    second = await run_one(keeper, starter, green)
+    assert first is not second
+    assert await run_one(keeper, starter, blue) is first
+    with pytest.raises(TooManyRequests):
+        await keeper.lease(red).__aenter__()
+    assert await run_one(keeper, starter, version("without"))
+    keeper.changed(ACCOUNT, REGION, "hello", lambda _: False)
+    assert (first.gone, second.gone) == (True, True)
+    assert await run_one(keeper, starter, red)
 
 
 async def test_a_changed_function_ends_its_idle_sandboxes_and_takes_running_ones_not_back():

@@ -29,6 +29,7 @@ class Draft:
         self.now = now
         self.execution: Execution = state.execution
         self.operations = dict(state.operations)
+        self._open = dict(state.open)
         self._changed: dict[str, None] = {}  # ids, in order
         self._events: list[HistoryEvent] = []
 
@@ -40,8 +41,7 @@ class Draft:
         """An operation as it is from now on. What others than the function change makes it go on."""
         sequence = self.execution.sequence + 1
         operation = replace(operation, touched=sequence)
-        self.operations[operation.id] = operation
-        self._changed[operation.id] = None
+        self.put_quietly(operation)
         if by_function:
             self.set(sequence=sequence)
         else:
@@ -55,6 +55,15 @@ class Draft:
         """The same of what is no news to the function."""
         self.operations[operation.id] = operation
         self._changed[operation.id] = None
+        if operation.closed:
+            self._open.pop(operation.id, None)
+        else:
+            self._open[operation.id] = operation
+
+    @property
+    def open(self) -> list[Operation]:
+        """Those that still change."""
+        return list(self._open.values())
 
     def tell(self, operation: Operation, what: str, details: Details | None = None) -> None:
         """Add to the history what happened to an operation: `what` is Started, Succeeded, ..."""

@@ -225,7 +225,7 @@ def _answer(draft: Draft, asked: Asked) -> Answered:
 
 def _complete_due(draft: Draft, until: float) -> None:
     """What was to happen by now: waits end, steps may be tried again, callbacks time out."""
-    late = [each for each in draft.operations.values() if each.due is not None and each.due <= until]
+    late = [each for each in draft.open if each.due is not None and each.due <= until]
     for operation in sorted(late, key=lambda each: (each.due, each.position)):
         if operation.type == WAIT:
             ended = replace(operation, status=SUCCEEDED, ended=draft.now)
@@ -254,7 +254,7 @@ def _wait(draft: Draft) -> None:
     """The function waits, unless something has happened of which it was not told."""
     execution = draft.execution
     news = execution.sequence > execution.seen or execution.interrupted
-    if not news and not any(each.awaited for each in draft.operations.values()):
+    if not news and not any(each.awaited for each in draft.open):
         why = _invalid("Cannot return PENDING status with no pending operations.")
         _failed(draft, why, MOST_EMPTY)
         return

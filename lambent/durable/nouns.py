@@ -190,12 +190,21 @@ class State(msgspec.Struct, frozen=True):
 
     execution: Execution
     operations: dict[str, Operation]
+    known_open: dict[str, Operation] | None = None  # None: to be looked for
+
+    @property
+    def open(self) -> dict[str, Operation]:
+        """Those that still change. Of thousands of operations that is a handful, and only they are looked through at
+        each checkpoint."""
+        if self.known_open is not None:
+            return self.known_open
+        return {name: each for name, each in self.operations.items() if not each.closed}
 
     @property
     def busy(self) -> bool:
         """Something is under way that has to be begun again if the server ends."""
         execution = self.execution
-        plain = not execution.over and any(each.invoking for each in self.operations.values())
+        plain = not execution.over and any(each.invoking for each in self.open.values())
         return plain or bool(execution.invocation)
 
     @property
@@ -212,7 +221,7 @@ class State(msgspec.Struct, frozen=True):
         execution = self.execution
         if execution.over:
             return execution.ended if execution.owes else None
-        dues = [each.due for each in self.operations.values()]
+        dues = [each.due for each in self.open.values()]
         if execution.wanted and not execution.invocation and execution.pause is None:
             dues.append(execution.not_before)
         return min((at for at in dues if at is not None), default=None)
@@ -228,4 +237,5 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     def onto(self, state: State) -> State:
         changed = {each.id: each for each in self.operations}
-        return State(self.execution, {**state.operations, **changed})
+        still = {name: each for name, each in (state.open | changed).items() if not each.closed}
+        return State(self.execution, {**state.operations, **changed}, still)

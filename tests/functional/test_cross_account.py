@@ -7,7 +7,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from real_server import Function, Server, client
+from real_server import Function, Server, client, zip_of
 
 Aws = Callable[..., "CompletedProcess[str]"]
 Deploy = Callable[..., Function]
@@ -57,6 +57,41 @@ def test_another_account_invokes_what_it_was_let_in_to_and_nothing_else(server: 
     assert refusal(invoke) == no
     assert invoke(f"{arn}:1") == "hi"
     assert function.call("ours").value == "ours"
+
+
+CALLER = """
+    import boto3, json
+    lambdas = boto3.client("lambda")
+    def handler(event, context):
+        try:
+            return json.loads(lambdas.invoke(FunctionName=event, Payload=b'"from afar"')["Payload"].read())
+        except lambdas.exceptions.ClientError as error:
+            return error.response["Error"]["Message"]
+"""
+
+
+def test_a_function_of_another_account_is_let_in_by_the_role_that_it_has(server: Server, deploy: Deploy) -> None:
+    function, them = deploy(ECHO), client(server.endpoint, THEM)
+    arn = server.client.get_function_configuration(FunctionName=function.name)["FunctionArn"]
+    role, name = f"arn:aws:iam::{THEM}:role/visitor", f"visitor-of-{function.name}"
+    them.create_function(
+        FunctionName=name, Role=role, Code={"ZipFile": zip_of({"app.py": CALLER})}, Runtime=server.runtime,
+        Handler="app.handler", Timeout=60, MemorySize=1769,
+    )  # fmt: skip
+    them.get_waiter("function_active_v2").wait(FunctionName=name)
+
+    def visit() -> Any:
+        return json.loads(them.invoke(FunctionName=name, Payload=json.dumps(arn))["Payload"].read())
+
+    try:
+        assert visit().startswith(f"User: arn:aws:sts::{THEM}:assumed-role/visitor/{name} is not authorized to perform")
+        grant = {"FunctionName": function.name, "Action": "lambda:InvokeFunction"}
+        server.client.add_permission(StatementId="other", Principal=f"{role}-2", **grant)
+        assert "is not authorized" in visit()
+        server.client.add_permission(StatementId="visitor", Principal=role, **grant)
+        assert visit() == "from afar"
+    finally:
+        them.delete_function(FunctionName=name)
 
 
 def test_a_deny_stops_warm_calls_of_ones_own_at_once_until_it_is_taken_back(server: Server, deploy: Deploy) -> None:

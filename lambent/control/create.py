@@ -47,7 +47,10 @@ async def create_function(control: Control, call: Call) -> Document:
     signed = await signatures.check_code(control, ref, signing, source.package)
     await signatures.check_layers(control, call, ref, signing, asked.get("Layers") or ())
     environment = await environments.sealed(control, ref, asked)
-    async with sources.kept(control, ref, source, _architectures(control, asked)) as kept:
+    more = (
+        source.size if asked.get("Publish") else 0
+    )  # that of the version: nothing may fail once the function is there
+    async with sources.kept(control, ref, source, _architectures(control, asked), -more) as kept:
         layers = function_layers.choose(control, call, asked.get("Layers") or ())
         code = replace(kept, config=kept.config | signed)
         latest = deployment.pending(layers.on(_latest(control, ref, asked, environment, code)))
@@ -55,9 +58,7 @@ async def create_function(control: Control, call: Call) -> Document:
         await control.functions.create(
             _function(control, ref, asked), latest, code_signing=signing.id if signing else ""
         )
-    shown = latest
-    if asked.get("Publish"):
-        shown = await versions.publish_snapshot(control, latest, pending=True)
+        shown = await versions.publish_snapshot(control, latest, pending=True) if asked.get("Publish") else latest
     deployment.begin(control, latest)
     return documents.configuration(shown)
 

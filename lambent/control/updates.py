@@ -44,7 +44,8 @@ async def update_function_code(control: Control, call: Call) -> Document:
     signing = control.stores.code_signing.of(ref.account, ref.region, ref.name)
     signed = await signatures.check_code(control, ref, signing, source.package)
     architectures = asked.get("Architectures") or current.config["Architectures"]
-    async with sources.kept(control, ref, source, architectures, current.code_size) as kept:
+    more = source.size if asked.get("Publish") else 0  # that of the version: nothing may fail once the code is changed
+    async with sources.kept(control, ref, source, architectures, current.code_size - more) as kept:
         code = replace(kept, config=kept.config | signed)
         if asked.get("DryRun"):
             deployment.refuse_while_busy(current)
@@ -52,11 +53,9 @@ async def update_function_code(control: Control, call: Call) -> Document:
         before, after = await deployment.change_latest(
             control, ref, asked.get("RevisionId"), lambda found: _with_code(control, found, code, asked)
         )
+        published = await versions.publish_snapshot(control, after, pending=True) if asked.get("Publish") else None
     control.blobs.release([before.code_digest], before.config["Timeout"])
-    if not asked.get("Publish"):
-        return documents.configuration(after)
-    published = await versions.publish_snapshot(control, after, pending=True)
-    return documents.configuration(published, qualifier=published.version)
+    return documents.configuration(published or after, qualifier=published.version if published else None)
 
 
 def _check_code(control: Control, asked: dict[str, Any], current: StoredVersion) -> None:

@@ -33,7 +33,8 @@ async def publish_snapshot(
     """Publish `latest`, unless it was published last and has not changed since; the version that now stands for it.
 
     With `pending` the version is still to be deployed, together with $LATEST, and its deployment is started; that of a
-    version with SnapStart always is. Raises PreconditionFailed if $LATEST is not what `latest` says any more.
+    version with SnapStart always is. Its room in the code storage the caller has claimed then, together with $LATEST's.
+    Raises PreconditionFailed if $LATEST is not what `latest` says any more.
     """
     async with control.turn(latest.account, latest.region, latest.name):
         source = fingerprint(latest)
@@ -41,7 +42,7 @@ async def publish_snapshot(
         if same is not None:
             return same
         snapshot = _snapshot(latest, source, description, pending or snapstart.applies(latest.config))
-        with control.code_quota.claiming(latest.account, latest.region, latest.code_size):
+        with control.code_quota.claiming(latest.account, latest.region, 0 if pending else latest.code_size):
             published = await control.functions.publish(snapshot, None if pending else latest.revision)
         if not deployment.is_settled(published):
             deployment.begin(control, published)

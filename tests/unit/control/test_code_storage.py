@@ -42,6 +42,21 @@ async def test_functions_versions_and_layers_count_together(client, control):
     assert await used(client) == 3 * SIZE
 
 
+async def test_a_request_that_also_publishes_needs_room_for_both_or_does_nothing(client, control):
+    limit(control, 1.5)
+    await full(client("CreateFunction", **creation(Code={"ZipFile": ONE}, Publish=True)))
+    assert (await client("ListFunctions"))["Functions"] == []
+    await client.create(Code={"ZipFile": ONE})
+    before = await client("GetFunctionConfiguration", FunctionName="hello")
+    await full(client("UpdateFunctionCode", FunctionName="hello", ZipFile=TWO, Publish=True))
+    assert await client("GetFunctionConfiguration", FunctionName="hello") == before
+    limit(control, 2)
+    answer = await client("UpdateFunctionCode", FunctionName="hello", ZipFile=TWO, Publish=True)
+    await control.settled()
+    assert answer["Version"] == "1"
+    assert await used(client) == 2 * SIZE
+
+
 async def test_what_is_deleted_makes_room_at_once(client, control):
     limit(control, 2)
     await client.create(Code={"ZipFile": ONE})

@@ -15,6 +15,7 @@ from lambent.control import lookup
 from lambent.control.control import Control, new_revision
 from lambent.control.documents import DEPLOYMENT, as_version
 from lambent.errors import (
+    EnvironmentDenied,
     PreconditionFailed,
     ResourceConflict,
     ResourceNotFound,
@@ -26,7 +27,13 @@ from lambent.store.functions import StoredVersion
 
 CREATING = "The function is being created."  # AWS says so of updates too
 
-_CODES = ((RuntimeMissing, "InvalidRuntime"), (SnapshotFailed, "FunctionError"))  # AWS's StateReasonCode
+# AWS's StateReasonCode
+_CODES = (
+    (RuntimeMissing, "InvalidRuntime"),
+    (SnapshotFailed, "FunctionError"),
+    (EnvironmentDenied, "KMSKeyAccessDenied"),
+)
+_TOLD = (SandboxError, EnvironmentDenied)  # whose words are for whoever deploys
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +80,7 @@ def succeeded(stored: StoredVersion) -> StoredVersion:
 def failed(stored: StoredVersion, error: Exception) -> StoredVersion:
     """A version that the engine cannot run, with the reason."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), "InternalError")
-    reason = error.message if isinstance(error, SandboxError) else "An internal error occurred while deploying."
+    reason = error.message if isinstance(error, _TOLD) else "An internal error occurred while deploying."
     if stored.state == "Pending":
         stored = replace(stored, state="Failed", state_reason=reason, state_reason_code=code)
         if not isinstance(error, SnapshotFailed):
@@ -137,7 +144,7 @@ async def deploy(control: Control, stored: StoredVersion) -> None:
     error: Exception | None = None
     try:
         await control.capacity.prepare(as_version(stored))
-    except SandboxError as refused:
+    except _TOLD as refused:
         error = refused
     except Exception as bug:  # the client waits for an end, whatever happened
         _log.exception("deploying %s:%s failed", stored.name, stored.version)

@@ -9,6 +9,8 @@ import json
 import pytest
 from control_client import ACCOUNT, REGION, RefusedError, creation
 
+from lambent.errors import EnvironmentDenied
+
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 OTHER = f"arn:aws:kms:{REGION}:222222222222:key/mrk-0123456789abcdef0123456789abcdef"
 SECRET = {"Variables": {"PASSWORD": "correct horse"}}
@@ -132,3 +134,15 @@ async def test_a_change_that_comes_in_between_is_not_undone(client, control, cap
     monkeypatch.setattr(capacity, "open", slow)
     await update(client, KMSKeyArn=OTHER)
     assert await shown(client) == (OTHER, {"Variables": {"NEW": "1"}})
+
+
+async def test_a_deployment_that_cannot_open_the_variables_says_so(client, capacity):
+    capacity.failure = EnvironmentDenied("the key is not there")
+    await client("CreateFunction", **creation(Environment=SECRET, KMSKeyArn=KEY))
+    await client.control.settled()
+    found = await client("GetFunctionConfiguration", FunctionName="hello")
+    assert (found["State"], found["StateReasonCode"], found["StateReason"]) == (
+        "Failed",
+        "KMSKeyAccessDenied",
+        "the key is not there",
+    )

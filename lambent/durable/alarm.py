@@ -67,17 +67,15 @@ class Alarm:
             self._work.begin(self._wake_all())
 
     async def _wake_all(self) -> None:
+        until = self._clock.epoch() + EARLY_S
         try:
-            until = self._clock.epoch() + EARLY_S
-            while due := self._store.due(until, self._looked, AT_ONCE):
+            while not self._closed and (due := self._store.due(until, self._looked, AT_ONCE)):
                 self._looked = due[-1]
                 await self._wake([number for _, number in due])
-                if self._closed:
-                    return
             self._looked = max(self._looked, (until, 0))
         finally:
             self._ringing = False
-        now = self._clock.epoch() + EARLY_S
-        for timeout, following in ((False, self._store.next_waking(now)), (True, self._store.next_due(now))):
+        # What has become due meanwhile is later than `until`, too, and its timer rings at once.
+        for timeout, following in ((False, self._store.next_waking(until)), (True, self._store.next_due(until))):
             if following is not None:
                 self.set(following, timeout=timeout)

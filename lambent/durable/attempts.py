@@ -11,7 +11,7 @@ from lambent.durable.alarm import EARLY_S
 from lambent.durable.book import Decide
 from lambent.durable.lines import Key
 from lambent.durable.nouns import FAILED, Change, ErrorObject, Execution, Operation, State
-from lambent.errors import LambentError, ResourceConflict, ResourceNotFound, ServiceException, TooManyRequests
+from lambent.errors import LambentError, ResourceNotFound, ServiceException, TooManyRequests
 from lambent.invoke.path import Invoker
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
@@ -21,7 +21,7 @@ from lambent.model import Invocation, Outcome, Version
 
 log = logging.getLogger("lambent")
 
-PAUSE_S = 1.0  # after a throttle, and while a function is being changed
+PAUSE_S = 1.0  # after a throttle
 
 Born = Callable[[str, str, str], float]  # account, region, name -> when that function was created
 
@@ -91,8 +91,6 @@ class Attempts:
                 attempt.refusal = error
                 return None
             return lambda state, now: machine.withdraw(state, now, now + PAUSE_S)
-        except ResourceConflict:
-            return lambda state, now: machine.withdraw(state, now, now + PAUSE_S)
         except ResourceNotFound as error:
             gone = chained.refused(error)
             return lambda state, now: machine.give_up(state, gone, now)
@@ -135,7 +133,7 @@ class Attempts:
         """Invoke a function that is not durable: what became of that. None: it has to be tried again later."""
         try:
             return chained.of_outcome(await self._invoker.invoke(self._plain(execution, operation)))
-        except (TooManyRequests, ResourceConflict):
+        except TooManyRequests:
             return None
         except LambentError as error:
             return chained.Ended(FAILED, error=chained.refused(error))

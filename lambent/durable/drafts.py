@@ -88,6 +88,12 @@ class Draft:
         """The operation that stands for the execution."""
         return self.operations[self.execution.id]
 
+    def news(self) -> tuple[Operation, ...]:
+        """What the function was not told of, in order of starts: changed here, or by others since it was invoked."""
+        candidates = (self.operations[each] for each in {*self._changed, *self.execution.updated})
+        untold = [each for each in candidates if each.touched > self.execution.seen]
+        return tuple(sorted(untold, key=lambda each: each.position))
+
     def change(self) -> Change:
         operations = tuple(self.operations[each] for each in self._changed)
         return Change(execution=self.execution, operations=operations, events=tuple(self._events))

@@ -208,12 +208,15 @@ class Driver:
         await asyncio.gather(*(self._tick(number) for number in numbers))
 
     async def _tick(self, number: int) -> None:
-        if number in self.lines.waiting:
-            return
+        if self.lines.waiting.get(number, 0.0) > self._clock.epoch() + EARLY_S:
+            return  # it goes on as soon as there is room
         try:
             state = await self._book.change(number, lambda state, now: machine.tick(state, now, now + EARLY_S))
-        except LambentError as error:
-            log.error("durable execution %d cannot go on now: %s", number, error.message)
+        except ResourceNotFound:
+            return  # it was deleted
+        except Exception as error:  # the others must not wait for this one
+            what = error.message if isinstance(error, LambentError) else repr(error)
+            log.error("durable execution %d cannot go on now: %s", number, what)
             return
         execution = state.execution
         if execution.owes or machine.due(execution):

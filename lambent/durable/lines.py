@@ -17,10 +17,10 @@ class Ready(NamedTuple):
 
 
 class Lines:
-    """`waiting` has the numbers of all that stand in a line; each stands there once."""
+    """`waiting` has the numbers of all that stand in a line, each once, and when (epoch seconds) they time out."""
 
     def __init__(self) -> None:
-        self.waiting: set[int] = set()
+        self.waiting: dict[int, float] = {}
         self._lines: OrderedDict[Key, deque[Ready]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -30,7 +30,7 @@ class Lines:
         if execution.number in self.waiting:
             return
         key = (execution.account, execution.region, execution.function, execution.version)
-        self.waiting.add(execution.number)
+        self.waiting[execution.number] = execution.deadline
         self._lines.setdefault(key, deque()).append(Ready(execution.number, key))
 
     def next(self, room: Callable[[Key], bool]) -> Ready | None:
@@ -43,7 +43,7 @@ class Lines:
     def _take(self, key: Key) -> Ready:
         line = self._lines.pop(key)
         ready = line.popleft()
-        self.waiting.discard(ready.number)
+        self.waiting.pop(ready.number, None)
         if line:
             self._lines[key] = line
         return ready

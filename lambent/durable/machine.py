@@ -209,7 +209,7 @@ def _answer(draft: Draft, asked: Asked) -> Answered:
         if not execution.over:
             pausing.rest(draft, interrupted=True)
         return Answered(draft.change(), "", ())
-    told = tuple(each for each in draft.operations.values() if each.touched > execution.seen)
+    told = draft.news()
     draft.set(token=execution.token + 1, seen=execution.sequence, wanted=False)
     following = token(draft.execution)
     ids = tuple(each.id for each in told)

@@ -12,6 +12,8 @@ from lambent.mapping_sources import MappingSources
 from lambent.model import Document, Letter
 from lambent.principal import Principal
 from lambent.services.post import FunctionTaker, Outgoing, Post
+from lambent.services.scheduler.engine import Scheduler
+from lambent.services.scheduler.operations import handle as handle_schedules
 from lambent.services.sns.engine import Sns
 from lambent.services.sns.registry import handle as handle_sns
 from lambent.services.sns.taker import TopicTaker
@@ -21,6 +23,7 @@ from lambent.services.sqs.ledger import MessageLedger
 from lambent.services.sqs.registry import handle as handle_sqs
 from lambent.services.sqs.taker import QueueTaker
 from lambent.store.ledger import Entry, Ledger
+from lambent.store.scheduler import SchedulerStore
 from lambent.store.sns import SnsStore
 from lambent.store.sqs import SqsStore
 from lambent.wire.parse import Call
@@ -70,9 +73,11 @@ class Triggers:
             SnsStore(database), self.ledger, self.post, clock, directory=control.settings.data_dir, base=base
         )
         self.post.takers["sns"] = TopicTaker(self.sns)
+        self.scheduler = Scheduler(SchedulerStore(database), self.ledger, self.post, clock)
         self.answers: dict[str, Answers] = {
             "sqs": partial(handle_sqs, self.sqs),
             "sns": partial(handle_sns, self.sns),
+            "scheduler": partial(handle_schedules, self.scheduler),
         }
         self.sources = control.sources = MappingSources(control, self.sqs, work, notes)
         letters = LetterTarget(self.post, self.ledger)
@@ -83,6 +88,7 @@ class Triggers:
         self.sqs.start()
         move_tasks.resume(self.sqs)
         self.sns.start()
+        self.scheduler.start()
         self.sources.start()
 
     def hush(self) -> None:
@@ -92,6 +98,7 @@ class Triggers:
     async def close(self, patience_s: float) -> None:
         """Batches that run get so many seconds to come to their end."""
         await self.sources.pollers.close(patience_s)
+        self.scheduler.close()
         await self.sns.close()
         await self.sqs.close()
         await self.ledger.close()

@@ -29,6 +29,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     group: str = ""  # MessageGroupId
     dedup: str = ""  # MessageDeduplicationId
     detail_type: str = ""  # for a bus
+    event_source: str = ""  # the same: what the event says that it comes from
     resources: tuple[str, ...] = ()
     request_id: str = ""  # of the event of a function; "": a new one
 

@@ -24,7 +24,8 @@ class QueueTaker:
             content = self._content(queue, outgoing)
         except AwsError as error:
             raise Undeliverable(error.message) from error
-        entry = self._sqs.pass_on(queue, content, group=outgoing.group, dedup=outgoing.dedup)
+        dedup = outgoing.dedup if queue.settings.fifo else ""
+        entry = self._sqs.pass_on(queue, content, group=outgoing.group, dedup=dedup)
         return () if entry is None else (entry,)
 
     def _demand(self, queue: Queue, outgoing: Outgoing) -> None:
@@ -37,7 +38,7 @@ class QueueTaker:
             "MessageBody": outgoing.body.decode("utf-8", "replace"),
             "MessageAttributes": outgoing.attributes,
             "MessageGroupId": outgoing.group or None,
-            "MessageDeduplicationId": outgoing.dedup or None,
+            "MessageDeduplicationId": (queue.settings.fifo and outgoing.dedup) or None,
         }
         if outgoing.trace:
             header = {"DataType": "String", "StringValue": outgoing.trace}

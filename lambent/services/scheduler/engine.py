@@ -1,0 +1,215 @@
+"""Fires schedules when they are due: what is sent and when the next time is are written in one step (decision 34), so
+that a crash at any instant neither forgets a time nor makes two of one."""
+
+import asyncio
+import heapq
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+
+from lambent.clock import Clock, Timer
+from lambent.errors import Undeliverable
+from lambent.services.post import Outgoing, Post
+from lambent.services.scheduler import firing
+from lambent.services.scheduler.nouns import DEFAULT, Group, Key, Schedule, is_over, planned
+from lambent.store.ledger import Entry, Ledger
+from lambent.store.scheduler import SchedulerStore
+
+log = logging.getLogger("lambent")
+
+GroupKey = tuple[str, str, str]  # account, region, name
+
+
+class Scheduler:
+    """Mutable, on the event loop only. `_agenda` holds (due, key) of all that have a next time; entries that are no
+    longer true are passed over."""
+
+    def __init__(
+        self, store: SchedulerStore, ledger: Ledger, post: Post, clock: Clock,
+        chance: Callable[[], float] = random.random,
+    ) -> None:  # fmt: skip
+        self.clock = clock
+        self.ledger = ledger
+        self._store = store
+        self._post = post
+        self._chance = chance
+        self._groups: dict[GroupKey, Group] = {}
+        self._schedules: dict[Key, Schedule] = {}
+        self._agenda: list[tuple[float, Key]] = []
+        self._timer: Timer | None = None
+
+    def __repr__(self) -> str:
+        return f"<Scheduler of {len(self._schedules)} schedules>"
+
+    def start(self) -> None:
+        """What was due while nobody was here is due now, once."""
+        for row in self._store.groups():
+            columns = {name: row[name] for name in Group.__struct_fields__}
+            group = Group(**columns | {"tags": msgspec.json.decode(row["tags"])})
+            self._groups[group.account, group.region, group.name] = group
+        for row in self._store.schedules():
+            columns = {name: row[name] for name in Schedule.__struct_fields__}
+            self._take(Schedule(**columns | {"settings": msgspec.json.decode(row["settings"])}))
+        self._set_timer()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # -- groups
+
+    def group(self, account: str, region: str, name: str) -> Group | None:
+        """The default one is there without having been made."""
+        found = self._groups.get((account, region, name))
+        if found is None and name == DEFAULT:
+            return Group(account=account, region=region, name=name, created=0.0, modified=0.0)
+        return found
+
+    def groups(self, account: str, region: str) -> list[Group]:
+        """By name."""
+        own = [group for key, group in self._groups.items() if key[:2] == (account, region)]
+        default = self.group(account, region, DEFAULT)
+        return sorted([*(each for each in own if each.name != DEFAULT), *([default] if default else [])], key=_name)
+
+    async def put_group(self, group: Group) -> None:
+        key = (group.account, group.region, group.name)
+        columns = asdict(group) | {"tags": msgspec.json.encode(group.tags).decode()}
+        await self.ledger.enter(
+            Entry([("schedule_group_put", columns)], written=lambda: self._groups.update({key: group}))
+        )
+
+    async def delete_group(self, group: Group) -> None:
+        """With all its schedules."""
+        key = {"account": group.account, "region": group.region, "name": group.name}
+
+        def written() -> None:
+            self._groups.pop((group.account, group.region, group.name), None)
+            for each in [each for each in self._schedules if each[:3] == (group.account, group.region, group.name)]:
+                del self._schedules[each]
+
+        await self.ledger.enter(
+            Entry([("schedule_group_drop", key), ("schedules_of_group_drop", key)], written=written)
+        )
+
+    # -- schedules
+
+    def schedule(self, key: Key) -> Schedule | None:
+        return self._schedules.get(key)
+
+    def schedules(self, account: str, region: str) -> list[Schedule]:
+        """By group and name."""
+        found = [each for key, each in self._schedules.items() if key[:2] == (account, region)]
+        return sorted(found, key=lambda each: each.key)
+
+    async def put(self, schedule: Schedule) -> None:
+        """A new one, or one that was changed. Raises ValueError for an expression that is none."""
+        schedule = planned(schedule, self.clock.epoch(), self._chance())
+
+        def written() -> None:
+            self._take(schedule)
+            self._set_timer()
+
+        await self.ledger.enter(Entry([("schedule_put", _columns(schedule))], written=written))
+
+    async def delete(self, key: Key) -> None:
+        await self.ledger.enter(Entry([_drop(key)], written=lambda: self._forget(key)))
+
+    # -- firing
+
+    def _take(self, schedule: Schedule) -> None:
+        self._schedules[schedule.key] = schedule
+        if schedule.due:
+            heapq.heappush(self._agenda, (schedule.due, schedule.key))
+
+    def _forget(self, key: Key) -> None:
+        self._schedules.pop(key, None)
+
+    def _first(self) -> Schedule | None:
+        while self._agenda:
+            due, key = self._agenda[0]
+            schedule = self._schedules.get(key)
+            if schedule is not None and schedule.due == due:
+                return schedule
+            heapq.heappop(self._agenda)
+        return None
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        first = self._first()
+        if first is not None:
+            self._timer = self.clock.call_later(max(0.0, first.due - self.clock.epoch()), self._fire_due)
+
+    def _fire_due(self) -> None:
+        now = self.clock.epoch()
+        while (first := self._first()) is not None and first.due <= now:
+            heapq.heappop(self._agenda)
+            self._fire(first, now)
+        self._set_timer()
+
+    def _fire(self, schedule: Schedule, now: float) -> None:
+        """In memory it is at its next time at once: whatever becomes of the step, it is not fired twice meanwhile."""
+        after = planned(schedule, max(now, schedule.planned), self._chance())
+        self._take(after)
+        entries = self._deliveries(schedule)
+        key = schedule.key
+        if is_over(after) and schedule.settings.get("ActionAfterCompletion") == "DELETE":
+            entries.append(Entry([_drop(key)], written=lambda: self._forget(key)))
+        else:
+            entries.append(Entry([("schedule_due", _due(after))]))
+        self._enter(entries, schedule)
+
+    def _enter(self, entries: list[Entry], schedule: Schedule) -> None:
+        """Time that is moved by hand stands still until this is on disk."""
+        working = self.clock.working()
+        working.__enter__()
+
+        def done(written: "asyncio.Future[None]") -> None:
+            working.__exit__(None, None, None)
+            if not written.cancelled() and (error := written.exception()) is not None:
+                log.error("%s was due, and could not be written: %s", schedule.arn, error)
+
+        self.ledger.enter(*entries).add_done_callback(done)
+
+    def _deliveries(self, schedule: Schedule) -> list[Entry]:
+        execution = str(uuid.uuid4())
+        try:
+            return list(self._post.entries(firing.outgoing(schedule, execution)))
+        except Undeliverable as error:
+            log.warning("%s could not be delivered: %s", schedule.arn, error.message)
+            return self._dead_letter(firing.dead_letter(schedule, execution, error.message))
+
+    def _dead_letter(self, outgoing: Outgoing | None) -> list[Entry]:
+        if outgoing is None:
+            return []
+        try:
+            return list(self._post.entries(outgoing))
+        except Undeliverable as error:
+            log.error("what %s sent is lost: %s", outgoing.source, error.message)
+            return []
+
+
+def _name(group: Group) -> str:
+    return group.name
+
+
+def _drop(key: Key) -> tuple[str, dict[str, Any]]:
+    return "schedule_drop", dict(zip(("account", "region", "group_name", "name"), key, strict=True))
+
+
+def _due(schedule: Schedule) -> dict[str, Any]:
+    account, region, group_name, name = schedule.key
+    return {
+        "account": account, "region": region, "group_name": group_name, "name": name, "planned": schedule.planned,
+        "due": schedule.due,
+    }  # fmt: skip
+
+
+def _columns(schedule: Schedule) -> dict[str, Any]:
+    return asdict(schedule) | {"settings": msgspec.json.encode(schedule.settings).decode()}

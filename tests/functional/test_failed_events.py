@@ -13,7 +13,7 @@ import pytest
 from real_server import ROOT, Function, Server, clean_environment, client, wait_until
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:failures"
-TOPIC = "arn:aws:sns:us-east-1:000000000000:failures"
+BUCKET = "arn:aws:s3:::failures"
 BUS = "arn:aws:events:us-east-1:000000000000:event-bus/results"
 SOURCE = """
     import os
@@ -246,14 +246,14 @@ def test_kept_events_and_the_outbox_survive_a_kill(serve):
     configure(function, MaximumRetryAttempts=0)
     request_id = post_event(function, {"fail": "kept"})
     ended(server, request_id)
-    configure(function, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": TOPIC}})
+    configure(function, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": BUCKET}})
     other = post_event(function, {"fail": "sent"})
     ended(server, other)
     server.kill()
 
     again = serve("--keep-failed-events-mb", "1", data=server.data)
     assert len(ended(again, request_id)["kept"]) == 1
-    assert [message["operation"] for message in ended(again, other)["outbox"]] == ["Publish"]
+    assert [message["operation"] for message in ended(again, other)["outbox"]] == ["PutObject"]
     # The disk space that they may take is bounded: the oldest go, and are counted.
     function = Function(again, function.name)
     configure(function, MaximumRetryAttempts=0)

@@ -55,7 +55,7 @@ class Buckets:
         parts = key.split("/")
         if "\0" in key or any(part in ("", ".", "..") for part in parts):
             raise _no_such_key()
-        found = home.joinpath(*parts).resolve()
+        found = Path(os.path.realpath(home.joinpath(*parts)))  # which also survives links in a circle
         if not found.is_relative_to(self._root):
             raise _no_such_key()
         return found

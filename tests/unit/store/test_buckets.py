@@ -23,6 +23,7 @@ def root(tmp_path):
     (tmp_path / "secret.zip").write_bytes(b"secret")
     (tmp_path / "s3" / "code" / "way-out.zip").symlink_to(tmp_path / "secret.zip")
     (tmp_path / "s3" / "code" / "inside.zip").symlink_to(tmp_path / "s3" / "code" / "a" / "b" / "app.zip")
+    (tmp_path / "s3" / "code" / "circle.zip").symlink_to("circle.zip")
     os.mkfifo(tmp_path / "s3" / "code" / "pipe.zip")
     return tmp_path / "s3"
 
@@ -44,7 +45,7 @@ async def test_not_more_is_read_than_is_asked_for(root):
 @pytest.mark.parametrize(
     "key",
     ["none.zip", "a", "a/b", "../code/a/b/app.zip", "a/../a/b/app.zip", "a//b/app.zip", "/etc/passwd", "way-out.zip",
-     "pipe.zip", "a/b/app.zip/", "a/b/app.zip/x", "x" * 1024, "nul\0l"],
+     "pipe.zip", "circle.zip", "a/b/app.zip/", "a/b/app.zip/x", "x" * 1024, "nul\0l"],
 )  # fmt: skip
 async def test_what_is_no_file_below_the_directory_is_no_key(root, key):
     with pytest.raises(ObjectRefused, match="The specified key does not exist") as caught:

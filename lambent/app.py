@@ -34,6 +34,7 @@ from lambent.edge.images import ImageDoor
 from lambent.edge.keys import KeysDoor
 from lambent.edge.metrics import MetricsDoor
 from lambent.edge.signing import SigningDoor
+from lambent.edge.spooling import Spooling
 from lambent.edge.sns import SnsDoor
 from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
@@ -183,7 +184,8 @@ class App:
             wire, self.control, self.data, self.extras, services, urls=urls.answer,
             durable=durable.operations | sdk_operations(executions),
         )  # fmt: skip
-        self.http_limits = HttpLimits(body=settings.body_limit_mb * MB)
+        spooling = Spooling(self.triggers.s3.files.new)
+        self.http_limits = HttpLimits(body=settings.body_limit_mb * MB, spooler=spooling.spool)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real, self.identity.vending.answer)
         self.starter.role_keys = self.identity.functions
@@ -310,6 +312,7 @@ class App:
             "durable": self.executions.counts(),
             "idempotency": self.idempotency.counts(),
             "journal": {"lost": self.journal.lost},
+            "auth": {"required": self.settings.auth, "keys": len(self.identity.keys)},
         }
 
     @property

@@ -15,8 +15,10 @@ DEFAULT = "http://127.0.0.1:4566"
 NO_LIMIT_S = None  # a function may run for 15 minutes, and a followed log has no end
 
 
+_STRANGER = ("MissingAuthenticationTokenException", "UnrecognizedClientException")
 _UNSIGNED = """
-This server takes signed requests only: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE.
+This server takes only what is signed by a key that it knows:
+set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE.
 Its first key is in the file `credentials` of its data directory."""
 
 
@@ -109,4 +111,4 @@ def refusal(response: http.client.HTTPResponse, body: bytes) -> str:
         return f"the server answered {response.status}: {body[:200].decode(errors='replace').strip() or 'nothing'}"
     code = str(response.getheader("x-amzn-errortype") or found.get("__type") or response.status).partition(":")[0]
     said = f"{code}: {found.get('Message') or found.get('message') or found}"
-    return said + (_UNSIGNED if code == "MissingAuthenticationTokenException" else "")
+    return said + (_UNSIGNED if code in _STRANGER else "")

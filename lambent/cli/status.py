@@ -32,6 +32,7 @@ def describe(found: dict[str, Any]) -> str:
             ("lambent", f"{found.get('version', '?')} at {found.get('endpoint', '?')}"),
             ("process", f"{found.get('pid', '?')}, up for {span(found.get('uptime_s', 0))}"),
             *_clock(found.get("clock") or {}),
+            *_auth(found.get("auth") or {}),
             ("isolation", _isolation(isolation)),
             ("network", isolation.get("network") or "own loopback only"),
             ("runtimes", " ".join(runtimes) or "none found"),
@@ -68,6 +69,11 @@ def _clock(clock: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     stands = f"VIRTUAL: time stands still at {clock.get('iso', '?')} until `lambent clock` moves it"
     return [("clock", paint(stands, "yellow"))]
+
+
+def _auth(auth: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nothing where everybody is believed."""
+    return [("auth", f"every request must be signed; {auth.get('keys', 0)} keys")] if auth.get("required") else []
 
 
 def _events(events: dict[str, Any]) -> list[tuple[str, str]]:

@@ -139,11 +139,12 @@ def test_the_first_key_is_in_a_file_that_only_its_owner_reads(guarded) -> None:
 
 
 def test_the_aws_cli_and_the_commands_read_that_file(guarded) -> None:
-    told = guarded.run("aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text")
-    assert told.stdout.strip() == "arn:aws:iam::000000000000:root", told.stderr
+    who = guarded.run("aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text")
+    assert who.stdout.strip() == "arn:aws:iam::000000000000:root", who.stderr
 
     status = guarded.run("lambent", "status", "--json")
-    assert json.loads(status.stdout)["pid"] == guarded.server.process.pid, status.stderr
+    told = json.loads(status.stdout)
+    assert (told["pid"], told["auth"]["required"]) == (guarded.server.process.pid, True), status.stderr
 
 
 def test_who_has_no_key_is_told_what_is_missing(guarded) -> None:
@@ -152,6 +153,7 @@ def test_who_has_no_key_is_told_what_is_missing(guarded) -> None:
     # The region alone makes the command sign as somebody unknown, who is refused in AWS's words.
     assert done.returncode == 1
     assert "UnrecognizedClientException: The security token included in the request is invalid." in done.stderr
+    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE" in done.stderr
 
 
 def test_keys_come_and_go_while_the_server_runs(guarded) -> None:

@@ -34,7 +34,10 @@ class Driver:
         self._store = store
         self._attempts = attempts
         self._clock = clock
-        self._alarm = Alarm(store, clock, book.work, self._wake)
+        self._alarm = Alarm(store.waking, store.next_waking, self._wake, clock=clock, work=book.work)
+        self._timeouts = Alarm(
+            store.late, store.next_late, self._wake, clock=clock, work=book.work, background=True
+        )  # fmt: skip
         self._invoking: set[int] = set()
         self._missed: dict[int, Execution] = {}
         self._entering: dict[Key, int] = {}  # invocations that have begun, and have no permit yet
@@ -55,11 +58,13 @@ class Driver:
                 self.interrupted,
             )
         self._alarm.start()
+        self._timeouts.start()
 
     async def close(self, patience_s: float) -> None:
         """Invoke nothing any more; what is under way may come to its end, or is made again at the next start."""
         self._closing = True
         self._alarm.close()
+        self._timeouts.close()
         await self._book.work.finish(patience_s)
         for waiters in self._waiters.values():
             for waiter in waiters:
@@ -108,7 +113,7 @@ class Driver:
             self._alarm.set(wakes)
         elif wakes is not None and not execution.wanted:
             self._book.work.begin(self._tick(execution.number))
-        self._alarm.set(execution.deadline, timeout=True)
+        self._timeouts.set(execution.deadline)
 
     # -- invocations
 

@@ -216,6 +216,10 @@ class State(msgspec.Struct, frozen=True):
         return self.execution.deadline if wakes is None else min(wakes, self.execution.deadline)
 
     @property
+    def times_out(self) -> float | None:
+        return None if self.execution.over else self.execution.deadline
+
+    @property
     def wakes(self) -> float | None:
         """The same, but for its time-out."""
         execution = self.execution

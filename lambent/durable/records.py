@@ -52,8 +52,8 @@ def row(state: State) -> ExecutionRow:
     return ExecutionRow(
         number=execution.number, id=execution.id, account=execution.account, region=execution.region,
         function=execution.function, version=execution.version, name=execution.name, status=execution.status,
-        started=execution.started, due=state.due, wakes=state.wakes, busy=state.busy, expires=expires(execution),
-        document=_encode(execution),
+        started=execution.started, wakes=state.wakes, times_out=state.times_out, busy=state.busy,
+        expires=expires(execution), document=_encode(execution),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from lambent.store.connection import Row
 from lambent.store.database import Database, Transaction
 from lambent.store.queue import FunctionKey, Rows
 
+Moment = tuple[float, int]  # epoch seconds, and the number of an execution
 LAST = 2**62  # a number that nothing reaches
 ALL_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING", "PAUSING", "PAUSED")
 
@@ -25,8 +26,8 @@ class ExecutionRow(NamedTuple):
     name: str
     status: str
     started: float
-    due: float | None  # when something happens to it by itself; None: nothing does
-    wakes: float | None  # the same, but for its time-out
+    wakes: float | None  # when something happens to it by itself; None: nothing does
+    times_out: float | None  # None: it is over
     busy: bool  # an invocation is under way
     expires: float | None  # None: it is not over
     document: bytes
@@ -139,20 +140,29 @@ class DurableExecutions:
         rows = self._db.read("executions_of_function_after", **columns, number=after, limit=limit)
         return [row["document"] for row in rows]
 
-    def due(self, now: float, after: tuple[float, int], limit: int) -> list[tuple[float, int]]:
-        """Moments and numbers of those to which something has to happen by now, soonest first, after one of them."""
-        rows = self._db.read("executions_due", now=now, due=after[0], number=after[1], limit=limit)
-        return [(float(row["due"]), row["number"]) for row in rows]
-
-    def next_due(self, after: float) -> float | None:
-        """When, later than that, something happens to one; None if nothing does."""
-        row = self._db.first("executions_next_due", after=after)
-        return None if row is None else float(row["due"])
+    def waking(self, now: float, after: Moment, limit: int) -> list[Moment]:
+        """Those to which something has to happen by now, soonest first, after one of them."""
+        return self._moments("executions_waking", now, after, limit)
 
     def next_waking(self, after: float) -> float | None:
-        """The same, but for time-outs."""
-        row = self._db.first("executions_next_waking", after=after)
-        return None if row is None else float(row["wakes"])
+        """When, later than that, something happens to one; None if nothing does."""
+        return self._next("executions_next_waking", after)
+
+    def late(self, now: float, after: Moment, limit: int) -> list[Moment]:
+        """Those that have timed out by now, soonest first, after one of them."""
+        return self._moments("executions_late", now, after, limit)
+
+    def next_late(self, after: float) -> float | None:
+        """When, later than that, one times out."""
+        return self._next("executions_next_late", after)
+
+    def _moments(self, query: str, now: float, after: Moment, limit: int) -> list[Moment]:
+        rows = self._db.read(query, now=now, at=after[0], number=after[1], limit=limit)
+        return [(float(row["at"]), row["number"]) for row in rows]
+
+    def _next(self, query: str, after: float) -> float | None:
+        row = self._db.first(query, after=after)
+        return None if row is None else float(row["at"])
 
     def busy(self) -> list[int]:
         """At a start: those that were being invoked when the last server ended."""

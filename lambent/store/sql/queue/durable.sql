@@ -1,13 +1,13 @@
 -- name: execution_put -- a durable execution, in the place of what it was before
 INSERT INTO executions (
-    number, id, account, region, function, version, name, status, started, due, wakes, busy, expires,
+    number, id, account, region, function, version, name, status, started, wakes, times_out, busy, expires,
     document
 ) VALUES (
-    :number, :id, :account, :region, :function, :version, :name, :status, :started, :due, :wakes, :busy, :expires,
+    :number, :id, :account, :region, :function, :version, :name, :status, :started, :wakes, :times_out, :busy, :expires,
     :document
 )
 ON CONFLICT (number) DO UPDATE SET
-    status = excluded.status, due = excluded.due, wakes = excluded.wakes, busy = excluded.busy,
+    status = excluded.status, wakes = excluded.wakes, times_out = excluded.times_out, busy = excluded.busy,
     expires = excluded.expires, document = excluded.document;
 
 -- name: executions_last_number -- the highest number that an execution has
@@ -40,16 +40,22 @@ WHERE account = :account AND region = :region AND function = :function AND numbe
     AND (:version0 = '' OR version IN (:version0, :version1))
 ORDER BY number ASC LIMIT :limit;
 
--- name: executions_due -- those to which something has to happen by now, after one of them
-SELECT number, due FROM executions
-WHERE due IS NOT NULL AND due <= :now AND (due > :due OR (due = :due AND number > :number))
-ORDER BY due, number LIMIT :limit;
+-- name: executions_waking -- those to which something has to happen by now, after one of them
+SELECT number, wakes AS at FROM executions
+WHERE wakes IS NOT NULL AND wakes <= :now AND (wakes > :at OR (wakes = :at AND number > :number))
+ORDER BY wakes, number LIMIT :limit;
 
--- name: executions_next_due -- when something happens to an execution next
-SELECT due FROM executions WHERE due IS NOT NULL AND due > :after ORDER BY due, number LIMIT 1;
+-- name: executions_next_waking -- when something happens to an execution next
+SELECT wakes AS at FROM executions WHERE wakes IS NOT NULL AND wakes > :after ORDER BY wakes, number LIMIT 1;
 
--- name: executions_next_waking -- when something other than its time-out happens to an execution next
-SELECT wakes FROM executions WHERE wakes IS NOT NULL AND wakes > :after ORDER BY wakes LIMIT 1;
+-- name: executions_late -- those that have timed out by now, after one of them
+SELECT number, times_out AS at FROM executions
+WHERE times_out IS NOT NULL AND times_out <= :now AND (times_out > :at OR (times_out = :at AND number > :number))
+ORDER BY times_out, number LIMIT :limit;
+
+-- name: executions_next_late -- when an execution times out next
+SELECT times_out AS at FROM executions
+WHERE times_out IS NOT NULL AND times_out > :after ORDER BY times_out, number LIMIT 1;
 
 -- name: executions_busy -- those that were being invoked
 SELECT number FROM executions WHERE busy = 1 ORDER BY number;
@@ -58,11 +64,11 @@ SELECT number FROM executions WHERE busy = 1 ORDER BY number;
 SELECT number FROM executions WHERE expires IS NOT NULL AND expires <= :now ORDER BY expires, number LIMIT :limit;
 
 -- name: executions_running -- how many are not over
-SELECT CAST(COUNT(*) AS BIGINT) AS running FROM executions WHERE due IS NOT NULL;
+SELECT CAST(COUNT(*) AS BIGINT) AS running FROM executions WHERE times_out IS NOT NULL;
 
 -- name: executions_of_version -- how many executions of a version are not over
 SELECT CAST(COUNT(*) AS BIGINT) AS running FROM executions
-WHERE account = :account AND region = :region AND function = :function AND version = :version AND due IS NOT NULL;
+WHERE account = :account AND region = :region AND function = :function AND version = :version AND times_out IS NOT NULL;
 
 -- name: execution_drop -- forget an execution
 DELETE FROM executions WHERE number = :number;

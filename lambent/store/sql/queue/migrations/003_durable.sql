@@ -10,8 +10,8 @@ CREATE TABLE executions (
     name TEXT NOT NULL,
     status TEXT NOT NULL,
     started DOUBLE PRECISION NOT NULL, -- epoch seconds
-    due DOUBLE PRECISION, -- epoch seconds: when something happens to it by itself; NULL: nothing does
-    wakes DOUBLE PRECISION, -- the same, but for its time-out
+    wakes DOUBLE PRECISION, -- epoch seconds: when something happens to it by itself; NULL: nothing does
+    times_out DOUBLE PRECISION, -- epoch seconds; NULL: it is over
     busy BIGINT NOT NULL, -- 1: an invocation is under way; found so at a start, it was when the server ended
     expires DOUBLE PRECISION, -- epoch seconds: when it is forgotten; NULL: it is not over
     document BLOB NOT NULL
@@ -20,8 +20,8 @@ CREATE TABLE executions (
 CREATE UNIQUE INDEX executions_by_id ON executions (id);
 CREATE INDEX executions_by_function ON executions (account, region, function, number);
 CREATE INDEX executions_by_name ON executions (account, region, function, name, number);
-CREATE INDEX executions_by_due ON executions (due, number) WHERE due IS NOT NULL;
-CREATE INDEX executions_by_waking ON executions (wakes) WHERE wakes IS NOT NULL;
+CREATE INDEX executions_by_waking ON executions (wakes, number) WHERE wakes IS NOT NULL;
+CREATE INDEX executions_by_timeout ON executions (times_out, number) WHERE times_out IS NOT NULL;
 CREATE INDEX executions_by_expiry ON executions (expires, number) WHERE expires IS NOT NULL;
 CREATE INDEX executions_busy ON executions (number) WHERE busy = 1;
 

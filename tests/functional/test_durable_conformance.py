@@ -17,6 +17,7 @@ from real_server import Server, clean_environment, wait_until
 
 HERE = Path(__file__).parent
 REQUIREMENTS = json.loads((HERE / "durable_conformance.json").read_text())["requirements"]
+QUIET_WITHIN_S = 300.0  # of real time: all of them begin at once, three at a time
 LONGEST_S = 40  # that an execution of these takes, with retries of an invocation that has crashed
 _NAME = re.compile(r"\$\{(\w+)\}")
 _GENERATED = re.compile(r"\$\{GEN_STR:\d+\}")
@@ -133,7 +134,7 @@ TARGETS: dict[str, tuple[str, dict[str, Any]]] = {
 def _let_them_run(server: Server, runs: list[Run]) -> None:
     """Second by second: until nothing runs, what those outside do, and the next second."""
     for _ in range(LONGEST_S):
-        wait_until(lambda: _is_quiet(server))
+        wait_until(lambda: _is_quiet(server), QUIET_WITHIN_S)
         listed = server.client.list_durable_executions_by_function(
             FunctionName=runs[0].executions.function.name, Statuses=["RUNNING"]
         )["DurableExecutions"]
@@ -143,7 +144,7 @@ def _let_them_run(server: Server, runs: list[Run]) -> None:
             return
         for each in runs:
             each.act()
-        wait_until(lambda: _is_quiet(server))
+        wait_until(lambda: _is_quiet(server), QUIET_WITHIN_S)
         samples.advance(server, "1s")
 
 

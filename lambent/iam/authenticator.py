@@ -76,6 +76,23 @@ class Authenticator:
             return NOBODY
         return self._believed.get(who.access_key) or self._look(request, who, service)
 
+    def admits(self, head: Request) -> bool:
+        """Before the body of an S3 request comes: could it be believed? Strangers must not fill the disk. What is
+        signed of a body there is a hash or a word in a header, so that nothing of it is needed yet.
+        """
+        if not self.required:
+            return True
+        who, words = recognise.sender(head), words_of(head, "s3")
+        try:
+            known, said = self._known(head, who, words), claim.of(head, words)
+            if known is None or (said.access_key, said.service) != (who.access_key, "s3"):
+                return False
+            body = head.headers.get("x-amz-content-sha256", sigv4.UNSIGNED)
+            self._compare(head, said, known.secret, words, body)
+        except AwsError:
+            return False
+        return True
+
     def forget(self, access_key: str) -> None:
         """This key is a known one from now on, or no longer."""
         self._believed.pop(access_key, None)
@@ -141,14 +158,17 @@ class Authenticator:
 
     def _check(self, request: Request, said: Claim, secret: str, words: Words) -> None:
         """Raises AwsError for a signature that is not what it should be, or not of now."""
+        self._compare(request, said, secret, words, payload.hash_of(request, said, words))
+        payload.check_chunks(request, said, self._key(secret, said.scope), words)
+
+    def _compare(self, request: Request, said: Claim, secret: str, words: Words, body: str) -> None:
+        """The same for a body of which nothing is known but its hash, or the word in place of one."""
         _check_headers(request, said, words)
         self._check_date(said, words)
-        key = self._key(secret, said.scope)
-        computed = sigv4.compute(request, said, payload.hash_of(request, said, words))
-        signature = sigv4.sign(key, computed.to_sign)
+        computed = sigv4.compute(request, said, body)
+        signature = sigv4.sign(self._key(secret, said.scope), computed.to_sign)
         if not hmac.compare_digest(signature.encode(), said.signature.encode("utf-8", "replace")):
             raise words.mismatch(computed.canonical, computed.to_sign)
-        payload.check_chunks(request, said, key, words)
 
     def _check_date(self, said: Claim, words: Words) -> None:
         now = self._now()

@@ -232,6 +232,23 @@ async def test_a_signature_for_another_service_is_none_for_a_function_url(strict
         strict.signer(signed(service="execute-api"))
 
 
+@pytest.mark.parametrize("how", ["s3 header", "s3 query"])
+async def test_an_upload_is_admitted_by_its_head_alone_and_a_strangers_is_not(strict, trusting, how: str) -> None:
+    """What is signed of the body is in the head, so that no byte of a stranger's need be read."""
+    body = b"a large object" if how == "s3 header" else b""
+    head = msgspec.structs.replace(signed("/b/k", how=how, method="PUT", body=body, service="s3"), body=b"")
+    strangers = msgspec.structs.replace(
+        signed("/b/k", how=how, method="PUT", body=body, service="s3", key=("AKIAUNKNOWN", "x", None)), body=b""
+    )
+
+    assert strict.admits(head)
+    assert not strict.admits(strangers)
+    assert not strict.admits(msgspec.structs.replace(head, path="/b/other"))
+    assert not strict.admits(unsigned("s3"))
+    assert not strict.admits(msgspec.structs.replace(signed(), method="PUT", path="/b/k"))
+    assert trusting.admits(strangers)
+
+
 # -- temporary credentials
 
 

@@ -90,7 +90,8 @@ def test_functions_share_a_directory_as_the_user_of_its_access_point(house: Serv
     os.chown(shared(house) / "from-outside", OWNER, OWNER)
     first = one.call({"write": "note"}).value
     second = two.call({"add": "note", "set_id": True}).value
-    assert second["files"] == {"from-outside": "hello", "note": f"{one.name}+{two.name}", "tool": "x"}
+    expected = {"from-outside": "hello", "note": f"{one.name}+{two.name}", "tool": "x"}
+    assert second["files"].items() >= expected.items()
     assert (first["owners"], second["owners"], first["mnt"]) == ([True], [True], ["shared"])
     assert {path.stat().st_uid for path in shared(house).iterdir()} == {OWNER}  # whoever made them
     assert OWNER not in (first["uid"], second["uid"])

@@ -23,6 +23,7 @@ REQUEST_BYTES = 70_167_211
 ZIPPED_BYTES = 52_428_800
 UNZIPPED_BYTES = 262_144_000
 MOST_TAGS = 50
+LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 128, 256  # characters
 
 _CANNOT_CONFIGURE = (
     "Lambda was unable to configure your environment variables because the environment variables you have provided "
@@ -111,8 +112,21 @@ def check_installed(control: Control, runtime: str) -> None:
 def check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > MOST_TAGS:
         raise InvalidParameterValue("Number of tags exceeds resource tag limit.")
+    for key, value in tags.items():
+        _check_tag(key, value)
     if TAG in tags:
         term_in(tags[TAG])
+
+
+def _check_tag(key: str, value: str) -> None:
+    """AWS's guide has these limits; the sentences are ours."""
+    if key.lower().startswith("aws:"):
+        raise InvalidParameterValue(f"Tag keys that begin with aws: are reserved for AWS: {key}")
+    if not 1 <= len(key) <= LONGEST_TAG_KEY or len(value) > LONGEST_TAG_VALUE:
+        raise InvalidParameterValue(
+            f"Tag keys have 1 to {LONGEST_TAG_KEY} characters and values at most {LONGEST_TAG_VALUE}: "
+            f"{key[:200]!r} has {len(key)} and its value {len(value)}."
+        )
 
 
 def check_request_size(body: bytes, operation: str) -> None:

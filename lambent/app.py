@@ -34,8 +34,8 @@ from lambent.edge.images import ImageDoor
 from lambent.edge.keys import KeysDoor
 from lambent.edge.metrics import MetricsDoor
 from lambent.edge.signing import SigningDoor
-from lambent.edge.spooling import Spooling
 from lambent.edge.sns import SnsDoor
+from lambent.edge.spooling import Spooling
 from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine

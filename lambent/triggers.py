@@ -12,6 +12,8 @@ from lambent.mapping_sources import MappingSources
 from lambent.model import Document, Letter
 from lambent.principal import Principal
 from lambent.services.post import FunctionTaker, Outgoing, Post
+from lambent.services.s3.engine import S3
+from lambent.services.s3.registry import handle as handle_s3
 from lambent.services.scheduler.engine import Scheduler
 from lambent.services.scheduler.operations import handle as handle_schedules
 from lambent.services.sns.engine import Sns
@@ -23,6 +25,8 @@ from lambent.services.sqs.ledger import MessageLedger
 from lambent.services.sqs.registry import handle as handle_sqs
 from lambent.services.sqs.taker import QueueTaker
 from lambent.store.ledger import Entry, Ledger
+from lambent.store.object_files import ObjectFiles
+from lambent.store.s3 import S3Store
 from lambent.store.scheduler import SchedulerStore
 from lambent.store.sns import SnsStore
 from lambent.store.sqs import SqsStore
@@ -74,7 +78,10 @@ class Triggers:
         )
         self.post.takers["sns"] = TopicTaker(self.sns)
         self.scheduler = Scheduler(SchedulerStore(database), self.ledger, self.post, clock)
+        files = ObjectFiles(control.settings.data_dir / "s3")
+        self.s3 = S3(S3Store(database), files, self.ledger, self.post, clock)
         self.answers: dict[str, Answers] = {
+            "s3": partial(handle_s3, self.s3),
             "sqs": partial(handle_sqs, self.sqs),
             "sns": partial(handle_sns, self.sns),
             "scheduler": partial(handle_schedules, self.scheduler),
@@ -85,6 +92,7 @@ class Triggers:
 
     def start(self) -> None:
         """Before the first request."""
+        self.s3.start()
         self.sqs.start()
         move_tasks.resume(self.sqs)
         self.sns.start()
@@ -100,5 +108,6 @@ class Triggers:
         await self.sources.pollers.close(patience_s)
         self.scheduler.close()
         await self.sns.close()
+        await self.s3.close()
         await self.sqs.close()
         await self.ledger.close()

@@ -15,7 +15,7 @@ from lambent.invoke.keys import Keyed, Replay
 from lambent.invoke.operations import DataPlane
 from lambent.model import Document
 from lambent.wire import ids
-from lambent.wire.http import Request, Response
+from lambent.wire.http import Request, Response, Spooled
 from lambent.wire.parse import Call, Wire
 
 log = logging.getLogger("lambent")
@@ -52,6 +52,8 @@ class FrontDoor:
         self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
     async def answer(self, request: Request) -> Response:
+        if request.spool is not None and not request.spool.is_settled:
+            return await self._answer_spooled(request, request.spool)
         if self.urls is not None and is_meant(request):
             return await self.urls(request)
         if request.path.startswith("/_lambent/"):
@@ -74,6 +76,16 @@ class FrontDoor:
         except Exception:
             log.exception("a request could not be answered")
             return self._refuse(asked, ServiceException())
+
+    async def _answer_spooled(self, request: Request, spool: Spooled) -> Response:
+        """The body is on disk, or about to be; what nobody has taken of it goes."""
+        try:
+            await spool.settled()
+            return await self.answer(request)
+        except AwsError as error:
+            return self._refuse(request, error)
+        finally:
+            spool.discard()
 
     async def _beside(self, call: Call) -> Document:
         answer = self.services.get(call.service)

@@ -58,14 +58,14 @@ class HttpConnection(asyncio.Protocol):
         reader = self._reader
         if self._ending or reader.finished:
             return  # a client that was told to stop may still be sending; reading on lets it see the answer
-        if len(data) <= _SLICE and self._unread is None:
+        if self._unread is None and (len(data) <= _SLICE or reader.spool is not None):
             reader.feed(data)
         else:
             # A transport may deliver once more after it was told to pause, hence perhaps a rest.
             self._unread = memoryview(data if self._unread is None else bytes(self._unread) + data)
             self._read_slices()
         self._advance()
-        if reader.ready or self._unread is not None:
+        if reader.ready or self._unread is not None or reader.spool is not None:
             self._hold_or_read()
 
     def eof_received(self) -> bool:
@@ -108,6 +108,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _is_full(self) -> bool:
         reader, limits = self._reader, self.shared.limits
+        if reader.congested:
+            return True
         return len(reader.ready) >= limits.pipelined or reader.waiting_bytes > limits.pipelined_bytes
 
     def _hold_or_read(self) -> None:
@@ -117,8 +119,16 @@ class HttpConnection(asyncio.Protocol):
         self._held = hold
         if hold:
             self._transport.pause_reading()
+            if self._reader.spool is not None:
+                self._reader.spool.when_eased(self._eased)
         else:
             self._transport.resume_reading()
+
+    def _eased(self) -> None:
+        """The disk has caught up with the body that is being read."""
+        if not self.gone:
+            self._advance()
+            self._hold_or_read()
 
     # One exchange after the other
 

@@ -1,14 +1,37 @@
 """What one HTTP connection may ask of this machine, and when it has asked for too long."""
 
 import enum
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
+
+from lambent.wire.http import Spooled
+
+
+class Spool(Spooled, Protocol):
+    """A body on its way to disk, as far as reading a connection needs it."""
+
+    @property
+    def congested(self) -> bool:
+        """More waits for the disk than should."""
+        ...
+
+    def feed(self, piece: bytes) -> None: ...
+    def end(self) -> None: ...
+    def when_eased(self, callback: Callable[[], None]) -> None: ...
+
+
+# Where a large body goes, by the request's method, path, query and headers; None: nowhere. Raises Refusal.
+Spooler = Callable[[str, str, str, dict[str, str]], Spool | None]
 
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes in bytes, times in seconds. The defaults are AWS's where AWS has one."""
 
     body: int = 70_167_211  # AWS: the largest request that the Lambda API reads
+    spool_from: int = 1_048_576  # bodies from this on may go to disk while they arrive
+    spooler: Spooler | None = None
     head: int = 1_048_576  # AWS: request line and headers, 1 MB
     headers: int = 1000
     connections: int = 10_000

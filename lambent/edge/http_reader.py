@@ -5,7 +5,7 @@ from collections import deque
 import httptools
 
 from lambent.edge.http_exchange import NAMES, Exchange, Refusal, learn_name, malformed, split_target
-from lambent.edge.http_limits import HttpLimits
+from lambent.edge.http_limits import HttpLimits, Spool
 from lambent.wire.http import Request
 
 _METHODS = {m.encode(): m for m in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")}
@@ -24,6 +24,8 @@ class RequestReader:
 
     def __init__(self, limits: HttpLimits) -> None:
         self._limits = limits
+        self._small = limits.body if limits.spooler is None else min(limits.body, limits.spool_from)
+        self.spool: Spool | None = None  # where the body goes that is being read
         self._parser = httptools.HttpRequestParser(self)
         self.client = ""  # address of the other end
         self.ready: deque[Exchange | Refusal] = deque()
@@ -37,6 +39,9 @@ class RequestReader:
 
     def _reset(self) -> None:
         """Forget the message that was read, for the next."""
+        if self.spool is not None:
+            self.spool.discard()
+            self.spool = None
         self.phase = IDLE
         self.size = 0  # of the body so far
         self._target, self._piece = b"", b""
@@ -74,6 +79,10 @@ class RequestReader:
     def close(self) -> None:
         """Let go of the parser, which holds this reader in a circle that only the garbage collector would break."""
         self.finished = True
+        for item in self.ready:
+            if isinstance(item, Exchange) and item.request.spool is not None:
+                item.request.spool.discard()
+        self._reset()
         del self._parser
 
     # What the parser calls, in this order
@@ -102,8 +111,8 @@ class RequestReader:
         if self._http11 and "host" not in headers:
             raise malformed("The request has no Host header.")
         length = headers.get("content-length")
-        if length is not None and int(length) > self._limits.body:
-            raise self._too_large()
+        if length is not None and int(length) > self._small:
+            self._find_room(headers, int(length))
         if self._method == "CONNECT":
             raise Refusal(405, "BadRequestException", "This is not a proxy: CONNECT is not served.")
         if not headers.keys().isdisjoint(_UNUSUAL):
@@ -111,6 +120,9 @@ class RequestReader:
 
     def on_body(self, piece: bytes) -> None:
         self.size += len(piece)
+        if self.spool is not None:
+            self.spool.feed(piece)
+            return
         if self.size > self._limits.body:
             raise self._too_large()
         if self._body is not None:
@@ -129,6 +141,9 @@ class RequestReader:
         body = self._piece if self._body is None else bytes(self._body)
         keep_alive = self._parser.should_keep_alive()
         request = Request(self._method, path, query, self._headers, body, self.client)
+        if self.spool is not None:
+            self.spool.end()
+            request.spool, self.spool = self.spool, None
         self.ready.append(Exchange(request, keep_alive, self._http11))
         self.waiting_bytes += len(body)
         self.finished = not keep_alive
@@ -136,6 +151,19 @@ class RequestReader:
         self.phase, self.size, self._piece, self._body = IDLE, 0, b"", None
 
     # The unusual
+
+    @property
+    def congested(self) -> bool:
+        """The body is coming faster than the disk takes it."""
+        return self.spool is not None and self.spool.congested
+
+    def _find_room(self, headers: dict[str, str], length: int) -> None:
+        """A large body goes to disk if somebody wants it there, or into memory if it is not too large for that."""
+        limits = self._limits
+        if limits.spooler is not None:
+            self.spool = limits.spooler(self._method, *split_target(self._target), headers)
+        if self.spool is None and length > limits.body:
+            raise self._too_large()
 
     def _read_unusual(self, headers: dict[str, str], length: str | None) -> None:
         coding = headers.get("transfer-encoding")

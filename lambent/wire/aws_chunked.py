@@ -16,11 +16,12 @@ def is_chunked(request: Request) -> bool:
 
 def plain(request: Request) -> Request:
     """The request as if it had been sent whole: its body, with the trailing headers among the others."""
-    body, trailers = decode(request.body)
+    body, trailers = (b"", request.spool.trailers) if request.spool is not None else decode(request.body)
+    size = len(body) if request.spool is None else request.spool.size
     said = request.headers.get("x-amz-decoded-content-length")
-    if said is not None and said != str(len(body)):
+    if said is not None and said != str(size):
         raise incomplete("You did not provide the number of bytes specified by the Content-Length HTTP header.")
-    headers = {**request.headers, **trailers, "content-length": str(len(body))}
+    headers = {**request.headers, **trailers, "content-length": str(size)}
     encoding = _without_chunked(headers.pop("content-encoding", ""))
     if encoding:
         headers["content-encoding"] = encoding
@@ -35,7 +36,7 @@ def decode(body: bytes) -> tuple[bytes, dict[str, str]]:
         piece = chunk(body, at)
         at = piece.end
         if not piece.data:
-            return b"".join(pieces), _trailers(body[at:])
+            return b"".join(pieces), trailers_of(body[at:])
         pieces.append(piece.data)
 
 
@@ -67,7 +68,8 @@ def _size(body: bytes, at: int) -> tuple[int, int]:
     return int(digits, 16), end + 2
 
 
-def _trailers(tail: bytes) -> dict[str, str]:
+def trailers_of(tail: bytes) -> dict[str, str]:
+    """The headers behind the last chunk."""
     lines = (line.partition(b":") for line in tail.split(b"\r\n") if b":" in line)
     return {name.decode("latin-1").strip().lower(): value.decode("latin-1").strip() for name, _, value in lines}
 

@@ -1,8 +1,50 @@
-"""What an HTTP message is to Lambent, whoever carries it: two nouns and nothing else."""
+"""What an HTTP message is to Lambent, whoever carries it: two nouns, and what a body is that memory need not hold."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
 
 import msgspec
+
+
+class Spooled(Protocol):
+    """A large body, which went to disk while it arrived. What is said of it holds once it is settled."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whoever asked for that has been told."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes, without the framing of chunks that a client signs one by one."""
+        ...
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """Headers that came behind the last chunk."""
+        ...
+
+    @property
+    def chunk_marks(self) -> bytes:
+        """Of each signed chunk, and of the last, empty one: its signature (64 digits) and SHA-256 (32 bytes)."""
+        ...
+
+    @property
+    def trailer_bytes(self) -> bytes:
+        """What came behind the last chunk, as it was."""
+        ...
+
+    def digest(self, algorithm: str) -> bytes:
+        """Its checksum, by the names of S3 (SHA256, CRC32, …)."""
+        ...
+
+    async def settled(self) -> None:
+        """Return once all of it is on disk. Raises AwsError for a body that is not whole, or found no room."""
+        ...
+
+    def discard(self) -> None:
+        """Forget what nobody has taken."""
+        ...
 
 
 class Request(msgspec.Struct):
@@ -14,6 +56,7 @@ class Request(msgspec.Struct):
     headers: dict[str, str]  # names in lower case; the values of a repeated name are joined with ","
     body: bytes
     client: str = ""  # address of the other end of the connection; "" if it has none
+    spool: Spooled | None = None  # the body, where it is too large for memory; `body` is empty then
 
 
 class Response(msgspec.Struct):

@@ -66,7 +66,24 @@ class RestXml:
         output = operation.output
         root = output.wire_name(S3_ROOTS.get(operation.name, output.name)) if output else ""
         write = rest.writer(operation, self._form, self._ids, self._profile.blob_type, root)
+        if operation.name in PARTIAL:
+            return _partial(write)
         return _unwrapped(write) if operation.name == "GetBucketLocation" else write
+
+
+PARTIAL = ("GetObject", "HeadObject")  # of S3
+
+
+def _partial(write: Writer) -> Writer:
+    """A part of an object has a status of its own, which the model does not tell."""
+
+    def respond(result: dict[str, Any], request_id: str) -> Response:
+        response = write(result, request_id)
+        if result.get("ContentRange"):
+            response.status = 206
+        return response
+
+    return respond
 
 
 def _unwrapped(write: Writer) -> Writer:

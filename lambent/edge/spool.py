@@ -1,0 +1,252 @@
+"""Large bodies on their way to disk: written and hashed by threads while they arrive, so that memory stays flat.
+
+The event loop feeds and the threads of one pool work, on one batch of a body at a time: each hash goes over it in a
+lane of its own, since all of them let go of Python's lock. Who feeds stops at `congested` and goes on when `eased`.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import logging
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from lambent.errors import AwsError
+from lambent.store.checksums import ALGORITHMS, Data, Digest
+from lambent.store.durable import start_writing
+from lambent.wire.aws_chunked import trailers_of
+from lambent.wire.aws_chunked_stream import SMALLEST_SIGNED, ChunkEnd, Unchunker
+from lambent.wire.faults import incomplete
+
+log = logging.getLogger("lambent")
+
+# Bytes that a thread gets at once, in one piece: with many small ones it would wait for Python's lock after each.
+BATCH = 2 * 1024 * 1024
+MOST_WAITING = 4 * BATCH  # bytes of one body in memory
+_numbers = itertools.count()
+
+
+class Spool:
+    """One body (wire.http.Spooled). Its state changes on the event loop; the threads touch a batch, the file and the
+    digests, and there is one batch at a time.
+    """
+
+    def __init__(
+        self, directory: Path, pool: ThreadPoolExecutor, *, algorithms: frozenset[str], chunked: bool = False,
+        signed: bool = False,
+    ) -> None:  # fmt: skip
+        """`algorithms`: the checksums to make; `chunked`: the body is framed; `signed`: its chunks are signed."""
+        self.path = directory / f"{os.getpid()}-{next(_numbers)}"
+        self.size = 0
+        self.trailers: Mapping[str, str] = {}
+        self.trailer_bytes = b""
+        self.chunk_marks = b""
+        self._pool = pool
+        self._digests: dict[str, Digest] = {name: ALGORITHMS[name]() for name in algorithms}
+        self._unchunker = Unchunker() if chunked else None
+        self._marks = _Marks() if signed else None
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._gathered = bytearray()
+        self._ends: list[tuple[int, bytes]] = []  # of chunks in `_gathered`: where, and their signatures
+        self._under_way = 0  # bytes of the batch that threads have
+        self._working = self._ended = self._gone = self._told = False
+        self._failure: Exception | None = None
+        self._eased: Callable[[], None] | None = None
+        self._settled: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Spool {self.path.name} {self.size} bytes{' ended' if self._ended else ''}>"
+
+    # Feeding
+
+    @property
+    def congested(self) -> bool:
+        return len(self._gathered) + self._under_way >= MOST_WAITING
+
+    def when_eased(self, callback: Callable[[], None]) -> None:
+        self._eased = callback
+
+    def feed(self, piece: bytes) -> None:
+        if self._failure is not None or self._gone:
+            return  # the rest is read and dropped; whoever asks is told why
+        try:
+            self._take(piece)
+        except AwsError as error:
+            self._failure = error
+            self._gathered = bytearray()
+            return
+        if len(self._gathered) >= BATCH and not self._working:
+            self._work()
+
+    def _take(self, piece: bytes) -> None:
+        if self._unchunker is None:
+            self._gathered += piece
+            self.size += len(piece)
+            return
+        for item in self._unchunker.feed(piece):
+            if isinstance(item, ChunkEnd):
+                self._ends.append((len(self._gathered), item.signature))
+            else:
+                self._gathered += item
+                self.size += len(item)
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._ended = True
+        if self._unchunker is not None:
+            self.trailer_bytes = self._unchunker.trailers
+            self.trailers = trailers_of(self.trailer_bytes)
+            if not self._unchunker.done and self._failure is None:
+                self._failure = incomplete("The request body terminated unexpectedly")
+        if not self._working:
+            self._work()
+
+    # Working
+
+    def _work(self) -> None:
+        """Give what was gathered to the threads, or end."""
+        waits = self._gathered or self._ends
+        if self._gone or self._failure is not None or (self._ended and not waits):
+            self._finish()
+            return
+        data, self._gathered = self._gathered, bytearray()
+        ends, self._ends = self._ends, []
+        self._under_way = len(data)
+        self._working = True
+        loop = asyncio.get_running_loop()
+        lanes: list[Callable[[], None]] = [partial(self._write, data)]
+        lanes += [partial(digest.update, data) for digest in self._digests.values()]
+        if self._marks is not None:
+            lanes.append(partial(self._marks.add, data, ends))
+        done = asyncio.gather(*[loop.run_in_executor(self._pool, lane) for lane in lanes], return_exceptions=True)
+        done.add_done_callback(self._worked)
+
+    def _worked(self, done: "asyncio.Future[list[BaseException | None]]") -> None:
+        self._working = False
+        self._under_way = 0
+        for problem in done.result():
+            if isinstance(problem, Exception) and self._failure is None:
+                self._failure = problem
+        eased, self._eased = self._eased, None
+        if self._gone or self._ended or self._failure is not None or len(self._gathered) >= BATCH:
+            self._work()
+        if eased is not None:
+            eased()
+
+    def _write(self, data: bytearray) -> None:
+        before = os.lseek(self._file, 0, os.SEEK_CUR)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file, view) :]
+        start_writing(self._file, before, len(data))
+
+    def _finish(self) -> None:
+        if self._gone:
+            self._remove()
+        elif self._ended:
+            if self._marks is not None:
+                self.chunk_marks = bytes(self._marks.marks)
+                self._failure = self._failure or self._marks.failure
+            if self._settled is not None and not self._settled.done():
+                self._settled.set_result(None)
+
+    # What becomes of it
+
+    @property
+    def is_settled(self) -> bool:
+        """Whoever asked for it has been told."""
+        return self._told
+
+    async def settled(self) -> None:
+        """See Spooled."""
+        self._told = True
+        if not self._ended or self._working:
+            self._settled = asyncio.get_running_loop().create_future()
+            await self._settled
+        if isinstance(self._failure, AwsError):
+            raise self._failure
+        if self._failure is not None:
+            log.error("a body could not be written to %s: %s", self.path, self._failure)
+            raise AwsError("Please reduce your request rate.", code="SlowDown", status=503)
+
+    def digest(self, algorithm: str) -> bytes:
+        if algorithm not in self._digests:
+            digest = ALGORITHMS[algorithm]()
+            with open(os.dup(self._file), "rb") as file:
+                file.seek(0)
+                while piece := file.read(BATCH):
+                    digest.update(piece)
+            return digest.digest()
+        made = self._digests[algorithm]
+        if not isinstance(made, _Made):
+            made = self._digests[algorithm] = _Made(made.digest())
+        return made.digest()
+
+    def keep(self, target: Path) -> None:
+        """Make it the file `target`, all of it on disk; its directory is the caller's to sync. Blocks."""
+        os.fdatasync(self._file)
+        os.rename(self.path, target)
+        os.close(self._file)
+        self._file = -1
+
+    def discard(self) -> None:
+        """Remove it, unless it was kept; at once or when no thread is at it."""
+        self._gone = True
+        self._gathered = bytearray()
+        if not self._working:
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+
+
+class _Made:
+    """A digest that is finished: XXHash may be asked once only."""
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def update(self, data: Data, /) -> None:
+        raise AssertionError("it is finished")
+
+    def digest(self) -> bytes:
+        return self._value
+
+
+class _Marks:
+    """Signature and hash of each chunk, for whoever checks them once all is there."""
+
+    def __init__(self) -> None:
+        self.marks = bytearray()
+        self.failure: AwsError | None = None
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._small = False
+
+    def add(self, data: bytearray, ends: list[tuple[int, bytes]]) -> None:
+        view, at = memoryview(data), 0
+        for end, signature in ends:
+            self._hash.update(view[at:end])
+            self._size += end - at
+            self._end(signature)
+            at = end
+        self._hash.update(view[at:])
+        self._size += len(view) - at
+
+    def _end(self, signature: bytes) -> None:
+        if self._small and self._size:
+            self.failure = AwsError(
+                "Only the last chunk is allowed to have a size less than 8192 bytes", code="InvalidChunkSizeError",
+                status=403,
+            )  # fmt: skip
+        self._small = self._small or self._size < SMALLEST_SIGNED
+        self.marks += signature[:64].ljust(64) + self._hash.digest()
+        self._hash, self._size = hashlib.sha256(), 0

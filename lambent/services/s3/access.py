@@ -1,0 +1,77 @@
+"""Which bucket a request names, and whether its sender may do this with it.
+
+An account may do everything with its own buckets unless their policy says Deny; others need its Allow.
+"""
+
+from typing import Any
+
+import msgspec
+
+from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_of
+from lambent.services.s3 import errors
+from lambent.services.s3.engine import S3
+from lambent.services.s3.nouns import Bucket
+from lambent.wire.parse import Call
+
+# Actions that are not called as the operation is (Service Authorization Reference, Amazon S3).
+ACTIONS = {
+    "HeadObject": "GetObject", "HeadBucket": "ListBucket", "ListObjects": "ListBucket", "ListObjectsV2": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions", "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListParts": "ListMultipartUploadParts", "CreateMultipartUpload": "PutObject", "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject", "CompleteMultipartUpload": "PutObject", "CopyObject": "PutObject",
+    "DeleteObjects": "DeleteObject", "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "PutBucketNotificationConfiguration": "PutBucketNotification", "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock", "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketCors": "GetBucketCORS", "PutBucketCors": "PutBucketCORS", "DeleteBucketCors": "PutBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration", "DeleteBucketTagging": "PutBucketTagging",
+}  # fmt: skip
+
+
+def named(s3: S3, call: Call) -> Bucket:
+    """The bucket of the request, if the caller may do this operation there. Raises NoSuchBucket, AccessDenied."""
+    bucket = s3.bucket(call.parameters["Bucket"])
+    owner = call.parameters.get("ExpectedBucketOwner")
+    if owner is not None and owner != bucket.account:
+        raise errors.denied()
+    action = ACTIONS.get(call.operation, call.operation)
+    if call.parameters.get("VersionId") and action in ("GetObject", "DeleteObject", "GetObjectTagging"):
+        action = action.replace("Object", "ObjectVersion") if "Tagging" in action else f"{action}Version"
+    demand(call, bucket, action, call.parameters.get("Key"))
+    return bucket
+
+
+def demand(call: Call, bucket: Bucket, action: str, key: str | None = None) -> None:
+    """Raises AccessDenied, in AWS's words, unless the caller may."""
+    arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
+    conditions = {"aws:sourceip": call.request.client}
+    prefix = call.parameters.get("Prefix")
+    if prefix is not None:
+        conditions["s3:prefix"] = prefix
+    account = call.caller.account or ("" if call.caller.proven else call.account)
+    require(account, bucket, Asked(call.caller, f"s3:{action}", arn, conditions))
+
+
+def require(account: str, bucket: Bucket, asked: Asked) -> None:
+    """`account` is the sender's. Raises AccessDenied."""
+    said = verdict(bucket, asked)
+    caller, action = asked.principal, asked.action
+    if said is ALLOW or (said is SILENT and account == bucket.account and not caller.service):
+        return
+    who = caller.arn or caller.service or "anonymous"
+    because = "with an explicit deny in a resource-based policy" if said is DENY else (
+        f"because no resource-based policy allows the {action} action"
+    )  # fmt: skip
+    message = f'User: {who} is not authorized to perform: {action} on resource: "{asked.resource}" {because}'
+    raise errors.denied(message)
+
+
+def verdict(bucket: Bucket, asked: Asked) -> Verdict:
+    """What the bucket's policy alone says."""
+    if not bucket.settings.policy:
+        return SILENT
+    try:
+        document: dict[str, Any] = msgspec.json.decode(bucket.settings.policy)
+        statements = statements_of(document)
+    except ValueError:
+        return SILENT
+    return evaluate(statements, asked)

@@ -67,9 +67,9 @@ class Book:
         live = self._live.get(number)
         return live.state if live is not None and live.state is not None else records.load(self._store, number)
 
-    def forget(self, number: int) -> None:
-        """It is not there any more."""
-        self._live.pop(number, None)
+    async def drop(self, numbers: Sequence[int]) -> None:
+        """Forget them, with all that is known of them; who is about to change one finds nothing."""
+        await self._whole(self._drop(sorted(numbers)))
 
     # -- details
 
@@ -92,6 +92,19 @@ class Book:
         self.work.begin(run())
         return await done
 
+    async def _drop(self, numbers: Sequence[int]) -> None:
+        lives = {number: self._live.setdefault(number, _Live()) for number in numbers}
+        for live in lives.values():
+            live.users += 1
+            await live.lock.acquire()
+        try:
+            await self._store.drop(numbers)
+        finally:
+            for number, live in lives.items():
+                live.state = None
+                live.lock.release()
+                self._leave(number, live)
+
     async def _change(self, number: int, decide: Decide, also: Callable[[], Sequence[New]]) -> State:
         live = self._live.setdefault(number, _Live())
         live.users += 1
@@ -99,14 +112,17 @@ class Book:
             async with live.lock:
                 before, after, started = await self._decide(number, live, decide, also)
         finally:
-            live.users -= 1
-            if not live.users and (live.state is None or not live.state.execution.invocation):
-                self._live.pop(number, None)
+            self._leave(number, live)
         if after is not before:
             self._tell(before, after)
             for new in started:
                 self._tell(None, new.state)
         return after
+
+    def _leave(self, number: int, live: _Live) -> None:
+        live.users -= 1
+        if not live.users and (live.state is None or not live.state.execution.invocation):
+            self._live.pop(number, None)
 
     async def _decide(
         self, number: int, live: _Live, decide: Decide, also: Callable[[], Sequence[New]]

@@ -171,8 +171,7 @@ class Driver:
     async def _refuse(self, state: State, attempt: Attempt) -> None:
         """Nobody has run for it yet, and whoever waits is to hear that there is no room."""
         number = state.execution.number
-        await self._store.drop([number])
-        self._book.forget(number)
+        await self._book.drop([number])
         for waiter in self._waiters.pop(number, []):
             if not waiter.done() and attempt.refusal is not None:
                 waiter.set_exception(attempt.refusal)

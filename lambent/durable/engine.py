@@ -46,7 +46,7 @@ class Executions:
         self.starts = Starts(self.store, self.book, resolver, loops, clock=clock, born=born, may=may)
         telling = Telling(metrics)
         self.book.listeners = [telling.changed, self.driver.look]
-        self.expiry = Expiry(self.store, clock, self.book.work)
+        self.expiry = Expiry(self.store, self.book, clock)
 
     async def start(self) -> None:
         """Take up what the last server left."""

@@ -3,9 +3,9 @@
 import logging
 
 from lambent.clock import Clock, Timer
+from lambent.durable.book import Book
 from lambent.errors import LambentError
 from lambent.store.durable_executions import DurableExecutions
-from lambent.work import Work
 
 log = logging.getLogger("lambent")
 
@@ -16,10 +16,10 @@ AT_ONCE = 50  # executions that one transaction removes: all other writers wait 
 class Expiry:
     """Looks every hour, and when somebody has deleted an execution."""
 
-    def __init__(self, store: DurableExecutions, clock: Clock, work: Work) -> None:
+    def __init__(self, store: DurableExecutions, book: Book, clock: Clock) -> None:
         self._store = store
+        self._book = book
         self._clock = clock
-        self._work = work
         self._timer: Timer | None = None
         self._sweeping = False
         self._closed = False
@@ -32,7 +32,7 @@ class Expiry:
     def look(self) -> None:
         if not self._sweeping and not self._closed and self._store.expired(self._clock.epoch(), 1):
             self._sweeping = True
-            self._work.begin(self._sweep())
+            self._book.work.begin(self._sweep())
 
     def close(self) -> None:
         self._closed = True
@@ -42,7 +42,7 @@ class Expiry:
     async def _sweep(self) -> None:
         try:
             while not self._closed and (old := self._store.expired(self._clock.epoch(), AT_ONCE)):
-                await self._store.drop(old)
+                await self._book.drop(old)
         except LambentError as error:
             log.error("durable executions cannot be forgotten yet: %s", error.message)
         finally:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from durable_world import DAY_S, START, Context, World, failing, pending
 
+from lambent.durable import requests
 from lambent.durable.nouns import Execution
 from lambent.errors import AwsError, ResourceNotFound, SandboxError, TooManyRequests
 from lambent.model import Durability, Outcome
@@ -382,6 +383,29 @@ def _check_whole(world: World, number: int, execution: Execution, runs: list[str
         ],
         key=str,
     )  # fmt: skip
+
+
+async def test_an_execution_that_is_deleted_while_it_is_invoked_does_not_come_back(world: World) -> None:
+    going, done = asyncio.Event(), asyncio.Event()
+
+    @flow(world)
+    async def work(context: Context) -> Any:
+        going.set()
+        await done.wait()
+        return 1
+
+    number = await world.accept()
+    await going.wait()
+    await world.executions.change(number, lambda state, now: requests.stop(state, now, None))
+    await world.executions.change(number, requests.delete)
+    for _ in range(100):
+        if world.executions.store.get(number) is None:
+            break
+        await asyncio.sleep(0.02)
+    done.set()
+    await asyncio.sleep(0.1)
+    assert world.executions.store.get(number) is None
+    assert world.executions.counts() == {"running": 0, "invoking": 0, "waiting": 0, "interrupted": 0}
 
 
 async def test_deleted_executions_cannot_be_changed(world: World) -> None:

@@ -6,6 +6,7 @@ import { current, logError, patch } from './console.mjs'
 import { setTrace } from './context.mjs'
 import { toDocument, UnhandledPromiseRejection } from './errors.mjs'
 import { startExtensions } from './extensions.mjs'
+import { giveHome } from './home.mjs'
 import { callPlain, callStreaming, callWithCallback, Invocation, UNSETTLED_STATUS } from './invocation.mjs'
 import { load } from './loader.mjs'
 import { isStreaming } from './stream.mjs'
@@ -24,6 +25,7 @@ let ready = false
 
 let proceed = () => {} // the platform has heard of all extensions
 
+giveHome()
 const inherited = underneath()
 const channel = new Channel(inherited?.channel ?? Number(process.argv[2]), onFrame)
 if (inherited) void initialise(inherited.spec)

@@ -8,10 +8,11 @@ import pytest
 from event_samples import NOW, answered, event, failed
 
 from lambent.clock import FixedClock
-from lambent.errors import ResourceConflict, ResourceNotFound, SandboxError, TooManyRequests
+from lambent.errors import ResourceConflict, ResourceNotFound, SandboxError, StoreError, TooManyRequests
 from lambent.events.attempt import Attempts
+from lambent.invoke.durable import Finished, Start
 from lambent.invoke.recursion import Loops
-from lambent.model import Invocation, InvokeConfig, Outcome, Version
+from lambent.model import Durability, Invocation, InvokeConfig, Outcome, Version
 
 VERSION = Version(
     account="111111111111", region="eu-west-1", name="hello", version="3", revision="r", runtime="python3.13",
@@ -143,3 +144,41 @@ async def test_an_event_runs_for_its_tenant_and_ends_where_there_are_none():
     assert (result.end.condition, result.end.status) == ("TenantMismatch", 400)
     assert "Add a valid tenant ID" in result.end.error
     assert len(stage.ran) == 1
+
+
+class Executions:
+    """Takes executions, or refuses them."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.taken: list[Start] = []
+
+    async def run(self, start: Start) -> Finished:
+        raise NotImplementedError
+
+    async def accept(self, start: Start) -> str:
+        if self.error is not None:
+            raise self.error
+        self.taken.append(start)
+        return "arn"
+
+
+async def test_an_event_for_a_durable_function_starts_one_execution_under_its_own_id():
+    stage, executions = Stage(), Executions()
+    stage.found = msgspec.structs.replace(VERSION, durable=Durability(60, 1)), VERSION.function_arn
+    stage.attempts.executions = executions
+    stage.config = InvokeConfig(on_success="arn:aws:sqs:eu-west-1:111111111111:done")
+    result = await stage.attempts.make(event())
+    assert stage.ran == []
+    (start,) = executions.taken
+    assert (start.name, start.request_id, start.qualifier) == (event().request_id, event().request_id, "$LATEST")
+    assert result.end is not None
+    assert (result.end.condition, result.end.config.on_success) == ("Success", "")
+
+
+async def test_an_event_whose_execution_cannot_be_stored_now_is_tried_again():
+    stage = Stage()
+    stage.found = msgspec.structs.replace(VERSION, durable=Durability(60, 1)), VERSION.arn
+    stage.attempts.executions = Executions(StoreError("nothing was written"))
+    result = await stage.attempts.make(event(qualifier="live"))
+    assert result.again is not None

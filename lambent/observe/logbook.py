@@ -1,6 +1,7 @@
 """The logs of functions: taken in on the hot path as bytes, written to disk by a thread, read back by date.
 
     <root>/<account>/<region>/<function>/<number>.log     JSON lines [at, stream, text], rotated by size
+    …/<function>/@<digest>/<number>.log                   the same, of a log group of another name, which `group` holds
 
 An entry is what arrived at one moment and may hold several lines: splitting it is left to readers.
 
@@ -8,33 +9,48 @@ Bounded both ways: the oldest segments of a function go first, and what is not y
 can be slowed at its source (`congested`) instead of filling memory.
 """
 
-import os
+import hashlib
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import IO, Any
 
 import msgspec
 
 from lambent.observe.background import Background
+from lambent.observe.log_segments import SEGMENTS, LogSegments
 
-SEGMENTS = 4  # a function's allowance is kept in this many pieces; one piece goes at a time
+__all__ = ["SEGMENTS", "Follower", "LogLine", "LogStream", "Logbook"]
+
 CONGESTED_BYTES = 16 << 20
 FLUSH_EVERY_S = 0.05
 WRITTEN_WITHIN_S = 2.0  # a disk that is slower than that is not waited for
 LONGEST_MESSAGE = 256 * 1024  # CloudWatch Logs: 256 KB an event
+USUAL_GROUP = "/aws/lambda/"  # and the function's name
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(tuple[float, str, str]).decode
 
 
 class LogStream(msgspec.Struct, frozen=True):
-    """Whose log it is, and the stream's name: one stream for each sandbox."""
+    """Whose log it is, and the stream's name: one stream for each sandbox. `group` "": the function's usual one."""
 
     account: str
     region: str
     function: str
     name: str
+    group: str = ""
+
+    def within(self, root: Path) -> Path:
+        """Where it lies: each function's log in each group has its own allowance."""
+        directory = root / self.account / self.region / self.function
+        usual = self.group in ("", USUAL_GROUP + self.function)
+        return directory if usual else directory / subdirectory(self.group)
+
+
+def subdirectory(group: str) -> str:
+    """Of a log group that has not the function's name; its own may be longer than a file's can be."""
+    return "@" + hashlib.sha256(group.encode()).hexdigest()[:32]
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -54,7 +70,9 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
         # congested for ever blocks its function for ever.
         self._taken_bytes = 0
         self._written_bytes = 0
-        self._files: dict[Path, _Segments] = {}
+        self._files: dict[Path, LogSegments] = {}
+        self._removals: deque[tuple[list[Path], Future[None]]] = deque()
+        self.heard: Callable[[], None] | None = None  # called by the writer thread when something has been written
         self._thread.start()
 
     def append(self, stream: LogStream, at: float, data: bytes) -> None:
@@ -81,10 +99,17 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
             self._wait_until_written(self._taken_bytes)
         directory = self.root / account / region / function
         lines: deque[LogLine] = deque(maxlen=limit)
-        for path in sorted(directory.glob("*.log")):
+        for path in _segments_of(directory):
             for line in _lines(path, upto.starts.get(path, 0) if upto else None):
-                lines.extend(entry for entry in _split(line) if entry.at >= since)
+                lines.extend(entry for entry in split(line) if entry.at >= since)
         return list(lines)
+
+    def remove(self, directories: list[Path]) -> "Future[None]":
+        """Whatever was appended there until now goes; what comes later stays. Done when the writer has done it."""
+        done: Future[None] = Future()
+        self._removals.append((directories, done))
+        self._wake.set()
+        return done
 
     def _wait_until_written(self, taken_bytes: int) -> None:
         deadline = time.monotonic() + WRITTEN_WITHIN_S
@@ -103,28 +128,51 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
     # -- the writer thread
 
     def _write_pending(self) -> None:
-        parts: dict[tuple[str, str, str], list[bytes]] = {}
+        removals = len(self._removals)  # before: what comes after them stays
+        parts: dict[tuple[str, str, str, str], list[bytes]] = {}
         size = 0
         for _ in range(len(self._pending)):
             stream, at, data = self._pending.popleft()
             size += len(data)
-            whose = (stream.account, stream.region, stream.function)
+            whose = (stream.account, stream.region, stream.function, stream.group)
             parts.setdefault(whose, []).append(_encode((at, stream.name, data.decode("utf-8", "replace"))))
-        for whose, entries in parts.items():
-            path = self.root.joinpath(*whose)
-            try:
-                self._segments(path).write(b"\n".join(entries) + b"\n")
-            except OSError:  # a full disk loses log lines, never an invocation
-                if path in self._files:
-                    self._files.pop(path).close()
+        for (account, region, function, group), entries in parts.items():
+            self._write_entries(LogStream(account, region, function, "", group), b"\n".join(entries) + b"\n")
         self._written_bytes += size
+        for _ in range(removals):
+            self._remove_next()
+        if parts and self.heard is not None:
+            self.heard()
 
-    def _segments(self, path: Path) -> "_Segments":
+    def _write_entries(self, stream: LogStream, data: bytes) -> None:
+        path = stream.within(self.root)
+        try:
+            self._segments(path, stream.group).write(data)
+        except OSError:  # a full disk loses log lines, never an invocation
+            if path in self._files:
+                self._files.pop(path).close()
+
+    def _segments(self, path: Path, group: str = "") -> LogSegments:
         if path not in self._files:
             if len(self._files) >= 64:
                 self._files.pop(next(iter(self._files))).close()
-            self._files[path] = _Segments(path, self.keep_bytes)
+            self._files[path] = LogSegments(path, self.keep_bytes)
+            if path.name.startswith("@"):
+                (path / "group").write_text(group)
         return self._files[path]
+
+    def _remove_next(self) -> None:
+        directories, done = self._removals.popleft()
+        done.set_running_or_notify_cancel()
+        try:
+            for directory in filter(Path.is_dir, directories):
+                self._segments(directory, _group_in(directory)).start_anew()
+        except OSError as error:
+            if not done.cancelled():
+                done.set_exception(error)
+        else:
+            if not done.cancelled():
+                done.set_result(None)
 
 
 class Follower:
@@ -132,55 +180,40 @@ class Follower:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.starts = {path: _size(path) for path in directory.glob("*.log")}
+        self.starts = {path: _size(path) for path in _segments_of(directory)}
         self._read_to = dict(self.starts)
 
     def fresh(self) -> list[LogLine]:
         """Whole lines written since the last call."""
         lines = []
-        for path in sorted(self._directory.glob("*.log")):
+        for path in _segments_of(self._directory):
             start = self._read_to.get(path, 0)
             if _size(path) > start:
                 whole, newline, _ = _from(path, start).rpartition(b"\n")
                 self._read_to[path] = start + len(whole) + len(newline)
-                lines += [entry for line in whole.splitlines() for entry in _split(line)]
+                lines += [entry for line in whole.splitlines() for entry in split(line)]
         return lines
 
 
-class _Segments:
-    """The open end of one function's log, and the removal of its old beginning."""
-
-    def __init__(self, directory: Path, keep_bytes: int) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self.directory = directory
-        self.size_limit = max(1, keep_bytes // SEGMENTS)
-        numbers = sorted(int(path.stem) for path in directory.glob("*.log"))
-        self.number = numbers[-1] if numbers else 1
-        self.file: IO[Any] = self._open()
-
-    def _open(self) -> IO[Any]:
-        file = open(self.directory / f"{self.number:012d}.log", "a+b", buffering=0)  # noqa: SIM115 - it stays open
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")  # a crash cut the last entry off: the next one must not be lost with it
-        return file
-
-    def write(self, data: bytes) -> None:
-        if self.file.tell() >= self.size_limit:
-            self.file.close()
-            self.number += 1
-            self.file = self._open()
-            for old in sorted(self.directory.glob("*.log"))[:-SEGMENTS]:
-                os.unlink(old)
-        if self.file.write(data) < len(data):
-            raise OSError("the disk took only a part")
-
-    def close(self) -> None:
-        self.file.close()
+def _segments_of(directory: Path) -> list[Path]:
+    """Of a function, in all its log groups."""
+    others = list(directory.glob("@*/*.log"))
+    own = sorted(directory.glob("*.log"))
+    return sorted([*others, *own], key=_last_written) if others else own
 
 
-def _split(line: bytes) -> Iterator[LogLine]:
+def _last_written(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, str(path)
+    except FileNotFoundError:
+        return 0, ""
+
+
+def _group_in(directory: Path) -> str:
+    return (directory / "group").read_text() if directory.name.startswith("@") else ""
+
+
+def split(line: bytes) -> Iterator[LogLine]:
     """The lines of one entry; none if a crash cut it off."""
     try:
         at, stream, text = _decode(line)

@@ -12,7 +12,7 @@ from lambent.clock import Clock
 from lambent.errors import AgentGone, InitFailed, SandboxError, SnapshotFailed
 from lambent.model import Version
 from lambent.observe import report
-from lambent.observe.logbook import Logbook, LogStream
+from lambent.observe.logbook import USUAL_GROUP, Logbook, LogStream
 from lambent.runtimes.environment import environment, extension_environment, image_environment
 from lambent.sandbox import extension_files, image_process, init_phase, role_keys
 from lambent.sandbox.adoption import Adoption, Hearing, is_custom
@@ -162,10 +162,13 @@ class Starter:
             raise AgentGone  # nothing of the invocation has run yet: it may be tried with another agent
 
     def _stream(self, version: Version, name: str = "") -> LogStream:
-        """YYYY/MM/DD/[version]32 hex digits, or the `name` that the environment has already."""
+        """YYYY/MM/DD/[version]32 hex digits, or the `name` that the environment has already. In a group that may be
+        others' too the function's name stands first (Developer Guide, "Configuring CloudWatch log groups").
+        """
         day = datetime.fromtimestamp(self.clock.epoch(), UTC).strftime("%Y/%m/%d")
-        name = name or f"{day}/[{version.version}]{secrets.token_hex(16)}"
-        return LogStream(version.account, version.region, version.name, name)
+        function = "" if version.log_group in ("", USUAL_GROUP + version.name) else version.name
+        name = name or f"{day}/{function}[{version.version}]{secrets.token_hex(16)}"
+        return LogStream(version.account, version.region, version.name, name, version.log_group)
 
     def _spec(
         self, version: Version, log_stream: str, given: Given, extensions: tuple[str, ...], image: ImageProcess | None

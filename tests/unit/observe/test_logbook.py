@@ -168,7 +168,7 @@ def test_a_full_disk_never_reaches_the_caller(book, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(logbook, "_Segments", refuse)
+        disk.setattr(logbook, "LogSegments", refuse)
         put(book, b"lost\n")
     put(book, b"kept\n")
     assert messages(book) == ["kept"]

@@ -1,0 +1,240 @@
+"""The logs of functions as log groups: what CloudWatch Logs shows of what the logbook wrote. Blocks: for threads.
+
+An event's id says where it stands, so that it is the same at every look, and the ids of a group sort by time:
+14 digits of milliseconds, 8 of the directory, 12 of the segment, 14 of the byte, 8 of the line in the entry.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from lambent.observe.logbook import USUAL_GROUP, split, subdirectory
+
+SLACK_S = 60.0  # how far a clock that was set back may have put entries out of order
+_HOP = 1 << 16
+
+
+class LogEvent(msgspec.Struct, frozen=True):
+    """One event of a log group; times in epoch milliseconds."""
+
+    id: str
+    at: int
+    stream: str
+    message: str
+    taken: int
+
+
+class Mark(NamedTuple):
+    """How far a directory was read: a segment's number, and the byte in it."""
+
+    segment: int
+    byte: int
+
+
+START = Mark(0, 0)
+
+
+class Summary(msgspec.Struct):
+    """What is known of one stream of a directory; times in epoch milliseconds."""
+
+    first: int
+    last: int
+    size: int = 0
+
+
+def groups(root: Path, account: str, region: str) -> dict[str, list[Path]]:
+    """Every group with something in it, and where that lies."""
+    found: dict[str, list[Path]] = {}
+    for function in _directories(root / account / region):
+        if _is_used(function):
+            found.setdefault(USUAL_GROUP + function.name, []).append(function)
+        for other in function.glob("@*/group"):
+            if _is_used(other.parent):
+                found.setdefault(other.read_text(), []).append(other.parent)
+    return found
+
+
+def places(root: Path, account: str, region: str, group: str) -> list[Path]:
+    """Where that group lies: nowhere if nothing is in it."""
+    home = root / account / region
+    found = list(home.glob(f"*/{subdirectory(group)}"))
+    name = group.removeprefix(USUAL_GROUP)
+    if name != group and "/" not in name:
+        found.append(home / name)
+    return [directory for directory in found if _is_used(directory)]
+
+
+def forward(directory: Path, since: int) -> Iterator[LogEvent]:
+    """From that moment (epoch milliseconds) on, oldest first."""
+    segments = _segments(directory)
+    for place, path in enumerate(segments):
+        if place + 1 < len(segments) and (_first_at(segments[place + 1]) or 0.0) < since / 1000 - SLACK_S:
+            continue  # all that is in here is older
+        for event in _events(path, _byte_before(path, since / 1000 - SLACK_S)):
+            if event.at >= since:
+                yield event
+
+
+def backward(directory: Path, since: int, until: int) -> Iterator[LogEvent]:
+    """What lies from one moment to before another, newest first."""
+    for path in reversed(_segments(directory)):
+        first = _first_at(path)
+        if first is not None and first <= until / 1000 + SLACK_S:
+            start = _byte_before(path, since / 1000 - SLACK_S)
+            yield from reversed([event for event in _events(path, start) if since <= event.at < until])
+            if first < since / 1000 - SLACK_S:
+                return
+
+
+def end(directory: Path) -> Mark:
+    """The mark of what is to come."""
+    segments = _segments(directory)
+    return Mark(int(segments[-1].stem), _size(segments[-1])) if segments else START
+
+
+def fresh(directory: Path, mark: Mark, most_bytes: int) -> tuple[list[LogEvent], Mark]:
+    """What was written after a mark, about so many bytes of it at most, and the next mark."""
+    found: list[LogEvent] = []
+    left = most_bytes
+    for path in _segments(directory):
+        number = int(path.stem)
+        if number < mark.segment:
+            continue
+        start = mark.byte if number == mark.segment else 0
+        for byte, line in _lines(path, start, whole_only=True):
+            if left <= 0:
+                return found, mark
+            found += _events_of(path, byte, line)
+            mark = Mark(number, byte + len(line))
+            left -= len(line)
+    return found, mark
+
+
+def expire(directory: Path, before: float) -> None:
+    """Remove the segments in which everything is older (epoch seconds). The last one is the writer's, and stays."""
+    segments = _segments(directory)
+    for path, following in pairwise(segments):
+        first = _first_at(following)
+        if first is None or first >= before:
+            return
+        path.unlink(missing_ok=True)
+
+
+class Streams:
+    """The streams of directories, brought up to date by reading only what is new. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[int, dict[str, Summary]]] = {}  # by segment: bytes read, what was found
+
+    def of(self, directory: Path) -> dict[str, Summary]:
+        segments = _segments(directory)
+        for gone in [path for path in self._known if path.parent == directory and path not in segments]:
+            del self._known[gone]
+        found: dict[str, Summary] = {}
+        for path in segments:
+            for name, part in self._in(path).items():
+                whole = found.setdefault(name, Summary(part.first, part.last))
+                whole.first, whole.last = min(whole.first, part.first), max(whole.last, part.last)
+                whole.size += part.size
+        return found
+
+    def _in(self, path: Path) -> dict[str, Summary]:
+        read_to, found = self._known.get(path, (0, {}))
+        for byte, line in _lines(path, read_to, whole_only=True):
+            read_to = byte + len(line)
+            for entry in split(line):
+                at = round(entry.at * 1000)
+                known = found.setdefault(entry.stream, Summary(at, at))
+                known.first, known.last = min(known.first, at), max(known.last, at)
+                known.size += len(entry.message)
+        self._known[path] = (read_to, found)
+        return found
+
+
+# -- files
+
+
+def _directories(home: Path) -> list[Path]:
+    return sorted(path for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+
+
+def _segments(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.log"))
+
+
+def _is_used(directory: Path) -> bool:
+    return any(_size(path) for path in directory.glob("*.log"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _lines(path: Path, start: int, *, whole_only: bool = False) -> Iterator[tuple[int, bytes]]:
+    """Lines with where they begin; the last one may still be growing."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            for line in file:
+                if whole_only and not line.endswith(b"\n"):
+                    return
+                yield start, line
+                start += len(line)
+    except FileNotFoundError:
+        return  # rotated away while we looked
+
+
+def _events(path: Path, start: int) -> Iterator[LogEvent]:
+    for byte, line in _lines(path, start):
+        yield from _events_of(path, byte, line)
+
+
+def _events_of(path: Path, byte: int, line: bytes) -> Iterator[LogEvent]:
+    place = f"{_number_of(path.parent):08d}{int(path.stem):012d}{byte:014d}"
+    for index, entry in enumerate(split(line)):
+        if entry.message:
+            at = round(entry.at * 1000)
+            yield LogEvent(f"{at:014d}{place}{index:08d}", at, entry.stream, entry.message, at)
+
+
+def _number_of(directory: Path) -> int:
+    """Of functions that share a group, so that their ids differ. 0 is no directory's: that is what clients put."""
+    name = "/".join(directory.parts[-2:])
+    return 1 + int.from_bytes(hashlib.blake2s(name.encode(), digest_size=6).digest()) % 99_999_999
+
+
+def _first_at(path: Path) -> float | None:
+    for _, line in _lines(path, 0):
+        for entry in split(line):
+            return entry.at
+    return None
+
+
+def _byte_before(path: Path, moment: float) -> int:
+    """A line's beginning before which everything is older than that (epoch seconds), by halving."""
+    low, high = 0, _size(path)
+    while high - low > _HOP:
+        middle = (low + high) // 2
+        found = next(_dated(path, middle), None)
+        if found is None or found[1] >= moment:
+            high = middle
+        else:
+            low = found[0]
+    return low
+
+
+def _dated(path: Path, start: int) -> Iterator[tuple[int, float]]:
+    """The lines that begin after a byte, with their moments."""
+    lines = _lines(path, start)
+    next(lines, None)  # we are somewhere in it
+    for byte, line in lines:
+        for entry in split(line):
+            yield byte, entry.at
+            break

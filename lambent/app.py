@@ -184,7 +184,7 @@ class App:
             wire, self.control, self.data, self.extras, services, urls=urls.answer,
             durable=durable.operations | sdk_operations(executions),
         )  # fmt: skip
-        spooling = Spooling(self.triggers.s3.files.new)
+        spooling = Spooling(self.triggers.s3.files.new, self.identity.authenticator.admits)
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB, spooler=spooling.spool)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real, self.identity.vending.answer)

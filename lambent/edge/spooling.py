@@ -1,6 +1,7 @@
 """Which bodies go to disk while they arrive: objects on their way into S3, and nothing else."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,8 +20,10 @@ _HASH = 64  # digits of a SHA-256
 class Spooling:
     """`spool` is the listener's Spooler. What the last server left in `directory` is of nobody."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, admits: Callable[[Request], bool] = lambda head: True) -> None:
+        """`admits` tells by its head whether a request could be believed; a stranger's goes to no disk."""
         self._directory = directory
+        self._admits = admits
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in directory.iterdir():
             left.unlink()
@@ -29,7 +32,7 @@ class Spooling:
     def spool(self, method: str, path: str, query: str, headers: dict[str, str]) -> Spool | None:
         """Raises Refusal for what is larger than an object may be, or finds no room."""
         head = Request(method, path, query, headers, b"")
-        if method != "PUT" or not _is_object(head):
+        if method != "PUT" or not _is_object(head) or not self._admits(head):
             return None
         length = headers.get("x-amz-decoded-content-length", headers.get("content-length", "0"))
         if length.isdecimal() and int(length) > MOST:
@@ -58,4 +61,4 @@ def _algorithms(headers: dict[str, str], said: str) -> frozenset[str]:
     trailer = headers.get("x-amz-trailer", "").strip().lower().removeprefix("x-amz-checksum-").upper()
     asked = headers.get("x-amz-sdk-checksum-algorithm", "").upper()
     named |= {name for name in (trailer, asked) if name in ALGORITHMS}
-    return frozenset({"MD5", *(named or {DEFAULT}), *(("SHA256",) if len(said) == _HASH else ())})
+    return frozenset({"MD5", DEFAULT, *named, *(("SHA256",) if len(said) == _HASH else ())})

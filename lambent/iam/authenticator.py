@@ -116,6 +116,8 @@ class Authenticator:
 
     def _refuse(self, request: Request, who: Sender, words: Words) -> None:
         """Raises what AWS says of a request that nobody known has signed."""
+        if "AWSAccessKeyId=" in request.query:
+            raise words.unsupported("AWS")  # version 2, which boto3 still presigns S3's URLs with unless it is told
         if not who.access_key and "authorization" not in request.headers:
             raise words.missing()
         claim.of(request, words)

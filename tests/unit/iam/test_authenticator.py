@@ -158,6 +158,15 @@ async def test_a_form_of_millions_of_fields_is_refused_before_it_fills_the_memor
     assert refusal(strict, request)[:2] == ("SerializationException", 400)
 
 
+async def test_a_url_that_was_presigned_in_the_old_way_is_told_to_use_the_new_one(strict) -> None:
+    query = f"AWSAccessKeyId={ACCESS_KEY}&Signature=vjbyPxybdZaNmGa%2ByT272YEAiv4%3D&Expires=1175139620"
+
+    assert refusal(strict, Request("GET", "/bucket/key", query, {}, b"")) == (
+        "InvalidRequest", 400,
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+    )  # fmt: skip
+
+
 # -- who is believed
 
 

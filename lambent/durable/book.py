@@ -16,6 +16,7 @@ from lambent.work import Work
 T = TypeVar("T")
 Decide = Callable[[State, float], Change | None]  # the state and the time -> what becomes of it
 Rowing = Callable[[State, State], Rows]  # before and after -> rows of others that are written with the change
+LARGE = 256 * 1024  # bytes of payloads
 GONE = "Durable Execution does not exist"
 
 
@@ -127,9 +128,7 @@ class Book:
     async def _decide(
         self, number: int, live: _Live, decide: Decide, also: Callable[[], Sequence[New]]
     ) -> tuple[State, State, Sequence[New]]:
-        before = live.state or records.load(self._store, number)
-        if before is None:
-            raise ResourceNotFound(GONE)
+        before = live.state or await self._load(number)
         live.state = before
         change = decide(before, self._clock.epoch())
         if change is None:
@@ -143,6 +142,18 @@ class Book:
         if rows:
             self._posted()
         return before, after, started
+
+    async def _load(self, number: int) -> State:
+        """From disk; what is large in a thread of its own, for nothing else goes on meanwhile."""
+        document = self._store.get(number)
+        execution = records.execution_from(document) if document is not None else None
+        if execution is not None and execution.bytes + execution.input_bytes > LARGE:
+            state = await asyncio.to_thread(records.load, self._store, number)
+        else:
+            state = records.load(self._store, number) if execution is not None else None
+        if state is None:
+            raise ResourceNotFound(GONE)
+        return state
 
     async def _write_new(self, started: Sequence[New]) -> None:
         await self._store.write(*(records.write(each.change, each.state) for each in started))

@@ -3,7 +3,7 @@ writes it together with everything that follows from it, in one step of the ledg
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     event_source: str = ""  # the same: what the event says that it comes from
     resources: tuple[str, ...] = ()
     request_id: str = ""  # of the event of a function; "": a new one
+    key: str = ""  # of the object that it becomes in a bucket
 
 
 class Taker(Protocol):
@@ -42,6 +43,15 @@ class Taker(Protocol):
 
         Raises Undeliverable if it will never be taken, and says why.
         """
+        ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A taker that can be asked beforehand."""
+
+    def check(self, outgoing: Outgoing) -> object:
+        """Raises Undeliverable if it would not take that."""
         ...
 
 
@@ -80,7 +90,7 @@ class FunctionTaker:
         self._clock = clock
 
     def entries(self, outgoing: Outgoing) -> tuple[Entry, ...]:
-        ref = self._allowed(outgoing)
+        ref = self.check(outgoing)
         now = self._clock.epoch()
         event = Event(
             id=0, request_id=outgoing.request_id or ids.request_id(), account=ref.account, region=ref.region,
@@ -89,8 +99,8 @@ class FunctionTaker:
         )  # fmt: skip
         return (self._accept(event),)
 
-    def _allowed(self, outgoing: Outgoing) -> FunctionRef:
-        """The function, if it is there and its policy lets the service invoke it."""
+    def check(self, outgoing: Outgoing) -> FunctionRef:
+        """The function, if it is there and its policy lets the service invoke it. Raises Undeliverable."""
         parts = outgoing.target.split(":")
         try:
             ref = parse_function(outgoing.target, None, account=parts[4], region=parts[3])

@@ -83,3 +83,14 @@ def of(algorithm: str, data: Data) -> bytes:
 
 def shown(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
+
+
+def combined(algorithm: str, digests: list[bytes], sizes: list[int]) -> bytes:
+    """The CRC of pieces one behind the other, from their own CRCs and sizes in bytes."""
+    from awscrt import checksums
+
+    join = getattr(checksums, f"combine_{algorithm.lower()}")
+    value = int.from_bytes(digests[0], "big")
+    for digest, size in zip(digests[1:], sizes[1:], strict=True):
+        value = join(value, int.from_bytes(digest, "big"), size)
+    return int(value).to_bytes(len(digests[0]), "big")

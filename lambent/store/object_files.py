@@ -9,12 +9,14 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from lambent.store.checksums import ALGORITHMS
 from lambent.store.durable import sync_directory
 
+BLOCK = 1024 * 1024  # bytes read at once
 log = logging.getLogger("lambent")
 
 
@@ -62,6 +64,37 @@ class ObjectFiles:
         os.link(self.path(name), self.path(other))
         sync_directory(self.path(other).parent)
         return other
+
+    def gather(self, pieces: Iterable[tuple[str, int, int]], algorithms: Iterable[str]) -> tuple[str, dict[str, bytes]]:
+        """A new file of (file, offset, length) one behind the other; its name and checksums."""
+        name = self._name()
+        digests = {each: ALGORITHMS[each]() for each in algorithms}
+        draft = self.new / name
+        try:
+            with open(draft, "xb") as file:
+                for source, offset, length in pieces:
+                    for block in self._blocks(source, offset, length):
+                        file.write(block)
+                        for digest in digests.values():
+                            digest.update(block)
+                file.flush()
+                os.fdatasync(file.fileno())
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        os.rename(draft, self.path(name))
+        sync_directory(self.path(name).parent)
+        return name, {each: digest.digest() for each, digest in digests.items()}
+
+    def _blocks(self, name: str, offset: int, length: int) -> Iterator[bytes]:
+        with open(self.path(name), "rb") as file:
+            file.seek(offset)
+            while length > 0:
+                block = file.read(min(BLOCK, length))
+                if not block:
+                    raise OSError(f"the file {name} of an object is shorter than it should be")
+                yield block
+                length -= len(block)
 
     def remove(self, names: Iterable[str]) -> None:
         for name in names:

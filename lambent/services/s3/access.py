@@ -54,15 +54,42 @@ def demand(call: Call, bucket: Bucket, action: str, key: str | None = None) -> N
 def require(account: str, bucket: Bucket, asked: Asked) -> None:
     """`account` is the sender's. Raises AccessDenied."""
     said = verdict(bucket, asked)
-    caller, action = asked.principal, asked.action
-    if said is ALLOW or (said is SILENT and account == bucket.account and not caller.service):
+    if _passes(said, account, bucket, asked):
         return
+    caller, action = asked.principal, asked.action
     who = caller.arn or caller.service or "anonymous"
     because = "with an explicit deny in a resource-based policy" if said is DENY else (
         f"because no resource-based policy allows the {action} action"
     )  # fmt: skip
     message = f'User: {who} is not authorized to perform: {action} on resource: "{asked.resource}" {because}'
     raise errors.denied(message)
+
+
+def may(account: str, bucket: Bucket, asked: Asked) -> bool:
+    return _passes(verdict(bucket, asked), account, bucket, asked)
+
+
+def _passes(said: Verdict, account: str, bucket: Bucket, asked: Asked) -> bool:
+    """A public policy opens nothing to others where RestrictPublicBuckets says so."""
+    own = account == bucket.account and not asked.principal.service
+    if said is SILENT:
+        return own
+    restricted = (bucket.settings.public_access or {}).get("RestrictPublicBuckets")
+    if said is ALLOW and not own and restricted and not asked.principal.service:
+        return not is_public(msgspec.json.decode(bucket.settings.policy, type=dict[str, Any]))
+    return said is ALLOW
+
+
+def is_public(document: dict[str, Any]) -> bool:
+    """Whether a policy lets anybody in, without a condition on who or where they are."""
+    given = document.get("Statement")
+    statements: list[dict[str, Any]] = given if isinstance(given, list) else [given or {}]
+    for statement in statements:
+        principal = statement.get("Principal")
+        everybody = principal == "*" or (isinstance(principal, dict) and principal.get("AWS") in ("*", ["*"]))
+        if statement.get("Effect") == "Allow" and everybody and not statement.get("Condition"):
+            return True
+    return False
 
 
 def verdict(bucket: Bucket, asked: Asked) -> Verdict:

@@ -38,8 +38,8 @@ def body_of(call: Call) -> Body:
 
 
 async def received(s3: S3, call: Call, *, to_file: bool = False, algorithm: str = "") -> Content:
-    """The request's body, checked, and on disk unless it is small (`to_file`: even then). `algorithm` is the checksum
-    to make if the request names none. Raises AwsError, and nothing is left.
+    """The request's body, checked, and on disk unless it is small (`to_file`: even then). `algorithm` is a checksum
+    to make in any case. Raises AwsError, and nothing is left.
     """
     body = body_of(call)
     if "content-length" not in call.request.headers:
@@ -60,21 +60,22 @@ def _kept(s3: S3, body: Body) -> str:
 
 
 def _checked(parameters: dict[str, Any], request: Request, body: Body, wanted: str) -> dict[str, str]:
-    """The checksum to keep. Raises AwsError for any that is not the body's."""
+    """The checksums to keep: that which was given, or made for it. Raises AwsError for any that is not the body's."""
     _check_md5(parameters.get("ContentMD5"), body)
     said = request.headers.get("x-amz-content-sha256", "")
-    if len(said) == _HASH and said != (found := body.digest("SHA256").hex()):
+    if len(said) == _HASH and said != (computed := body.digest("SHA256").hex()):
         raise AwsError(
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
             code="XAmzContentSHA256Mismatch", status=400, ClientComputedContentSHA256=said,
-            S3ComputedContentSHA256=found,
+            S3ComputedContentSHA256=computed,
         )  # fmt: skip
     algorithm = named_algorithm(parameters)
     value = given(parameters)
-    if value is None:
-        name = algorithm or wanted or DEFAULT
-        return {name: checksums.shown(body.digest(name))}
-    return {value[0]: compare(*value, body.digest(value[0]))}
+    found = {} if value is None else {value[0]: compare(*value, body.digest(value[0]))}
+    name = wanted or algorithm or DEFAULT
+    if wanted or not found:
+        found[name] = checksums.shown(body.digest(name))
+    return found
 
 
 def named_algorithm(parameters: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from lambent.clock import Clock
-from lambent.services.post import Post
+from lambent.errors import Undeliverable
+from lambent.services.post import Checked, Outgoing, Post
 from lambent.services.s3 import errors
 from lambent.services.s3.nouns import NULL, About, Bucket, Content, Part, Settings, Stored, stored
 from lambent.store import object_files
@@ -39,6 +40,7 @@ class S3:
         self.buckets: dict[str, Bucket] = {}
         self._ledger = ledger
         self._numbers = itertools.count(1)
+        self._sequence = 0
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,10 +66,22 @@ class S3:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def check_function(self, outgoing: Outgoing) -> None:
+        """Raises Undeliverable if a function would not take that."""
+        taker: object = self.post.takers.get("lambda")
+        if not isinstance(taker, Checked):
+            raise Undeliverable(f"nothing runs {outgoing.target}")
+        taker.check(outgoing)
+
     def spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def sequencer(self) -> str:
+        """Greater than any before it, as long as the product's time does not go back."""
+        self._sequence = max(self._sequence + 1, int(self.clock.epoch() * 1_000_000))
+        return f"00{self._sequence:016X}"
 
     # Buckets
 
@@ -165,6 +179,15 @@ class S3:
         if replaced is not None:
             self.forget(part.file for part in replaced.about.parts)
 
+    def entry(self, bucket: Bucket, new: Stored, inline: bytes) -> Entry:
+        """The same as part of another step, for a key that nothing else has."""
+        rows: list[Row] = []
+        replaced = None if new.version != NULL else self.version(bucket, new.key, NULL)
+        if replaced is not None:
+            rows += self.drop_rows(replaced)
+        rows += [("s3_object_overtaken", {"bucket": bucket.name, "key": new.key}), _object_row(new, inline)]
+        return Entry(rows, size=len(inline))
+
     async def drop(self, bucket: Bucket, old: Stored, *also: Entry) -> None:
         """Remove one version for good, within `turn`."""
         rows = self.drop_rows(old)
@@ -173,8 +196,9 @@ class S3:
         await self._ledger.enter(Entry(rows), *also)
         self.forget(part.file for part in old.about.parts)
 
-    async def describe(self, old: Stored, about: About, *also: Entry) -> None:
+    async def describe(self, old: Stored, changes: dict[str, Any], *also: Entry) -> None:
         """Change what is known of a version, within `turn`."""
+        about = replace(old.about, **changes)
         await self._ledger.enter(Entry([("s3_object_about", {"id": old.id, "about": _encode(about)})]), *also)
 
     def drop_rows(self, old: Stored) -> list[Row]:

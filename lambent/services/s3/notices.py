@@ -34,7 +34,8 @@ def entries(s3: S3, call: Call, bucket: Bucket, name: str, found: Stored) -> lis
         return []
     caller = call.caller
     happened = Happened(
-        name, found, call.request_id, call.request.client, caller.account or call.account, caller.user_id
+        name, found, call.request_id, call.request.client, caller.account or call.account, caller.user_id,
+        s3.sequencer(),
     )  # fmt: skip
     trace = call.request.headers.get("x-amzn-trace-id", "")
     made: list[Entry] = []
@@ -58,6 +59,7 @@ def _outgoing(bucket: Bucket, happened: Happened, now: float, trace: str) -> Ite
         yield Outgoing(
             target=bus, body=msgspec.json.encode(records.detail(happened, bucket)), sender=sender(bucket),
             source=bucket.arn, detail_type=records.detail_type(happened.name), resources=(bucket.arn,), trace=trace,
+            event_source="aws.s3",
         )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 Source: S3 User Guide, "Event message structure" and "EventBridge event message structure"; recordings of AWS.
 """
 
-import secrets
 import urllib.parse
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ class Happened(NamedTuple):
     client: str  # address
     requester: str  # account
     user_id: str
+    sequencer: str  # later events of a key have a greater one
 
 
 def record(happened: Happened, bucket: Bucket, configuration: str, now: float) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def record(happened: Happened, bucket: Bucket, configuration: str, now: float) -
 
 def _object(happened: Happened, bucket: Bucket, *, tells: bool) -> dict[str, Any]:
     found = happened.found
-    members: dict[str, Any] = {"key": urllib.parse.quote_plus(found.key)}
+    members: dict[str, Any] = {"key": urllib.parse.quote_plus(found.key, safe="/*")}
     created = happened.name.startswith("ObjectCreated")
     if created:
         members["size"] = found.size
@@ -54,12 +54,7 @@ def _object(happened: Happened, bucket: Bucket, *, tells: bool) -> dict[str, Any
         members["eTag"] = found.etag
     if bucket.versioned and found.version != NULL:
         members["versionId"] = found.version
-    return members if tells else members | {"sequencer": sequencer(found)}
-
-
-def sequencer(found: Stored) -> str:
-    """Later events of a key have a greater one."""
-    return f"{int(found.modified * 1000):012X}{found.id % 0x100000:05X}{secrets.randbelow(16):X}"
+    return members if tells else members | {"sequencer": happened.sequencer}
 
 
 DETAIL_TYPES = {
@@ -93,7 +88,7 @@ def detail(happened: Happened, bucket: Bucket) -> dict[str, Any]:
     if bucket.versioned and found.version != NULL:
         thing["version-id"] = found.version
     if not happened.name.startswith("ObjectTagging"):
-        thing["sequencer"] = sequencer(found)
+        thing["sequencer"] = happened.sequencer
     members: dict[str, Any] = {
         "version": "0", "bucket": {"name": bucket.name}, "object": thing, "request-id": happened.request_id,
         "requester": happened.requester, "source-ip-address": happened.client or "127.0.0.1",

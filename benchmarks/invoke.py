@@ -66,14 +66,21 @@ class Server:
         return max(names, key=lambda name: int(name.rpartition(".")[2]))
 
     def deploy(self, name: str) -> None:
+        self.deploy_source(name, HANDLER)
+
+    def deploy_source(self, name: str, source: str) -> None:
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
-            archive.writestr("app.py", HANDLER)
+            archive.writestr("app.py", source)
         self.client.create_function(
             FunctionName=name, Runtime=self.runtime(), Role=ROLE, Handler="app.handler", MemorySize=1769, Timeout=30,
             Code={"ZipFile": package.getvalue()},
         )  # fmt: skip
         self.client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+
+    def log_lines(self, name: str) -> list[str]:
+        with urllib.request.urlopen(f"{self.endpoint}/_lambent/logs/{name}?limit=100000") as answer:
+            return [json.loads(line)["message"] for line in answer.read().splitlines()]
 
     def husks_ready(self, wanted: int) -> None:
         deadline = time.monotonic() + 10

@@ -26,6 +26,8 @@ BEGAN = 1_768_233_437.25  # 2026-01-12: dates of runtimes are compared with it
 PATIENCE_S = 20.0  # a request that takes longer hangs
 # A fault that a request may cause without anything being wrong with Lambent: what is not built, and says so.
 HONEST = {501: "NotImplementedException"}
+UNDER_WAY = """SELECT EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM letters)
+    OR EXISTS (SELECT 1 FROM executions WHERE wakes IS NOT NULL OR busy = 1)"""
 MOST_HARVESTED = 40  # values of one member name
 
 
@@ -144,7 +146,7 @@ class House(App):
 
     async def ask(self, asked: Asked, send: Callable[[Request], Awaitable[Response]] | None = None) -> Response:
         """The answer, judged; raises Finding. `send`: how it gets there."""
-        before, versions = self.state(), self.versions()
+        before, versions, busy = self.state(), self.versions(), self.busy()
         try:
             response = await asyncio.wait_for((send or self.frontdoor.answer)(asked.request), PATIENCE_S)
         except TimeoutError:
@@ -153,12 +155,10 @@ class House(App):
         judge(asked, response.status, parsed)
         if self.versions() != versions:
             self._state = {}
-            if response.status >= 400:
-                await self.rest()
+            await self.rest()
+            if response.status >= 400 and not busy:
                 self._judge_state(asked, response.status, parsed, before)
-            else:
-                await self.rest()
-                self._state = {}
+            self._state = {}
         if response.status < 300:
             self.remember(parsed)
         return response
@@ -190,13 +190,17 @@ class House(App):
     async def rest(self) -> None:
         """Until what the request has set off in the background is over, however long that takes in product time."""
         assert isinstance(self.clock, VirtualClock)
-        for _ in range(20):
+        for _ in range(40):
             if self.control._tasks:
-                await asyncio.wait(list(self.control._tasks), timeout=0.002)
+                await asyncio.wait(list(self.control._tasks), timeout=0.005)
             await self.clock.travel(30 if self.control._tasks else 1)
             if not self.control._tasks:
                 return
             await self.clock.travel(900)
+
+    def busy(self) -> bool:
+        """Whether something is under way that former requests have set off: it will write whatever is asked next."""
+        return bool(self.control._tasks) or bool(self._watchers[1].execute(UNDER_WAY).fetchone()[0])
 
     def versions(self) -> tuple[int, ...]:
         """Numbers that change when a database does."""

@@ -43,7 +43,10 @@ BASES: dict[str, dict[str, Any]] = {
     },
     "AddPermission": {"FunctionName": "alpha", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"},
     "PutProvisionedConcurrencyConfig": {"FunctionName": "alpha", "Qualifier": "live"},
-    "CreateEventSourceMapping": {"FunctionName": "alpha", "BatchSize": 5},
+    "CreateEventSourceMapping": {
+        "FunctionName": "alpha", "BatchSize": 5, "EventSourceArn": KNOWN["EventSourceArn"][1],
+        "StartingPosition": "LATEST",
+    },
     "CreateFunctionUrlConfig": {"FunctionName": "alpha", "AuthType": "NONE"},
     "TagResource": {"Resource": KNOWN["Resource"][0], "Tags": {"a": "b"}},
 }  # fmt: skip

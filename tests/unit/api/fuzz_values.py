@@ -179,7 +179,7 @@ class Values:
     def text(self, shape: Shape, name: str) -> str:
         roll = self.random.random() * (0.9 if self.polite else 1.0)
         seen = self.harvest.get(name)
-        if seen and roll < 0.3:
+        if seen and (roll < 0.3 or (self.polite and name not in KNOWN)):
             return self.random.choice(seen)
         if name in KNOWN and (self.polite or roll < 0.85):
             known = KNOWN[name]

@@ -3,7 +3,7 @@
 
 help:
 	@echo "make install   .venv with Lambent and its tools, from the pinned lock"
-	@echo "make demo      deploy examples/thumbnails, call it, show the bill    (KEEP=1 leaves the server running)"
+	@echo "make demo      deploy examples/thumbnails, show the bill; examples/photos too  (KEEP=1 leaves the server running)"
 	@echo "make test      install and run every test                            (ARGS='-k zip' runs some)"
 	@echo "make lint      ruff, ruff format --check, mypy --strict"
 	@echo "make bench     every benchmark: n, p50, p99                          (ARGS=cli runs one)"

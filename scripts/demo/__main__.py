@@ -1,4 +1,5 @@
-"""The main job from end to end: start Lambent, deploy, invoke, look at the bill and at three ways to fail."""
+"""The main job from end to end: start Lambent, deploy, invoke, look at the bill and at three ways to fail; then what
+events do by themselves."""
 
 import base64
 import os
@@ -15,6 +16,7 @@ sys.path.append(str(ROOT / "examples" / "thumbnails"))
 import build  # noqa: E402 - the example's own build script
 import calls  # noqa: E402
 import deploy  # noqa: E402
+import photos  # noqa: E402
 import server  # noqa: E402
 
 PHOTOS = sorted((ROOT / "examples" / "thumbnails" / "photos").glob("*.jpg"))
@@ -111,6 +113,22 @@ def story(running: server.Server) -> None:
     say(f"and afterwards the same function works on: {again.answer['width']}x{again.answer['height']} pixels")
 
 
+def second_story() -> None:
+    """examples/photos on a server of its own, whose time need not be waited for."""
+    say("examples/photos: bucket, function, bucket, topic, queue, function, and what comes in the night")
+    running = server.Server("--clock", "virtual")
+    try:
+        shown = photos.Story(running.url, server.newest_python(running.status())).tell()
+    except BaseException:
+        print(running.log.read_text(), file=sys.stderr)
+        raise
+    finally:
+        running.stop()
+    check(shown.count("swept") == len(PHOTOS), "not every photograph went all the way")
+    check("UnidentifiedImageError, 2 attempts" in shown, "nothing came to the queue of failures")
+    shutil.rmtree(running.folder)
+
+
 def leave_running(running: server.Server) -> None:
     exports = " ".join(f"{name}={value}" for name, value in deploy.KEYS.items())
     say(f"the server goes on; `kill {running.process.pid}` stops it, its log is {running.log}. In your shell:")
@@ -122,6 +140,7 @@ def main() -> int:
     running = server.Server()
     try:
         story(running)
+        second_story()
         if os.environ.get("KEEP", "") not in ("", "0"):
             leave_running(running)
             return 0

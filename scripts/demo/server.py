@@ -18,10 +18,10 @@ START_LIMIT_S = 30
 class Server:
     """One running `lambent up`. It prints into a file, so that it can outlive the demo (KEEP=1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *flags: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lambent-demo-"))
         self.log = self.folder / "lambent.log"
-        command = [sys.executable, "-m", "lambent", "up", "--port", "0", "--data", str(self.folder / "data")]
+        command = [sys.executable, "-m", "lambent", "up", "--port", "0", "--data", str(self.folder / "data"), *flags]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LAMBENT_")}
         began = time.monotonic()
         with self.log.open("w") as out:

@@ -11,6 +11,9 @@ from lambent.events.messages import message_for
 from lambent.mapping_sources import MappingSources
 from lambent.model import Document, Letter
 from lambent.principal import Principal
+from lambent.services.events.engine import EventBridge
+from lambent.services.events.registry import handle as handle_events
+from lambent.services.events.taker import BusTaker
 from lambent.services.post import FunctionTaker, Outgoing, Post
 from lambent.services.s3.engine import S3
 from lambent.services.s3.registry import handle as handle_s3
@@ -24,6 +27,7 @@ from lambent.services.sqs.engine import Sqs
 from lambent.services.sqs.ledger import MessageLedger
 from lambent.services.sqs.registry import handle as handle_sqs
 from lambent.services.sqs.taker import QueueTaker
+from lambent.store.eventbridge import EventBridgeStore
 from lambent.store.ledger import Entry, Ledger
 from lambent.store.object_files import ObjectFiles
 from lambent.store.s3 import S3Store
@@ -51,6 +55,8 @@ class LetterTarget:
             target=letter.target, body=message.body, sender=sender, trace=str(header.get("StringValue", "")),
             source=f"arn:aws:lambda:{letter.region}:{letter.account}:function:{letter.name}",
             attributes=message.parameters.get("MessageAttributes", {}),
+            detail_type=message.parameters.get("DetailType", ""), event_source=message.parameters.get("Source", ""),
+            resources=tuple(message.parameters.get("Resources", ())),
         )  # fmt: skip
         await self._ledger.enter(*self._post.entries(outgoing), Entry([("letter_end", {"id": letter.id})]))
         return True
@@ -77,6 +83,8 @@ class Triggers:
             SnsStore(database), self.ledger, self.post, clock, directory=control.settings.data_dir, base=base
         )
         self.post.takers["sns"] = TopicTaker(self.sns)
+        self.events = EventBridge(EventBridgeStore(database), self.ledger, self.post, clock)
+        self.post.takers["events"] = BusTaker(self.events)
         self.scheduler = Scheduler(SchedulerStore(database), self.ledger, self.post, clock)
         files = ObjectFiles(control.settings.data_dir / "s3")
         self.s3 = S3(S3Store(database), files, self.ledger, self.post, clock)
@@ -84,6 +92,7 @@ class Triggers:
             "s3": partial(handle_s3, self.s3),
             "sqs": partial(handle_sqs, self.sqs),
             "sns": partial(handle_sns, self.sns),
+            "events": partial(handle_events, self.events),
             "scheduler": partial(handle_schedules, self.scheduler),
         }
         self.sources = control.sources = MappingSources(control, self.sqs, work, notes)
@@ -96,6 +105,7 @@ class Triggers:
         self.sqs.start()
         move_tasks.resume(self.sqs)
         self.sns.start()
+        self.events.start()
         self.scheduler.start()
         self.sources.start()
 
@@ -107,6 +117,7 @@ class Triggers:
         """Batches that run get so many seconds to come to their end."""
         await self.sources.pollers.close(patience_s)
         self.scheduler.close()
+        await self.events.close()
         await self.sns.close()
         await self.s3.close()
         await self.sqs.close()

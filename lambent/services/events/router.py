@@ -1,0 +1,122 @@
+"""Where an event goes: to the archives of its bus and to the targets of the rules that it fits, in one step (decision
+34). What a target does not take goes to its dead-letter queue, in the same step.
+"""
+
+import logging
+
+from msgspec.structs import replace
+
+from lambent.clock import Clock
+from lambent.errors import AwsError, Undeliverable
+from lambent.principal import Principal
+from lambent.services.events import access
+from lambent.services.events.catalog import Catalog
+from lambent.services.events.inputs import input_of
+from lambent.services.events.nouns import Bus, Event, Rule, Target
+from lambent.services.post import Outgoing, Post
+from lambent.store.ledger import Entry
+from lambent.wire.timestamps import moment
+
+log = logging.getLogger("lambent")
+
+MOST_HOPS = 5  # from bus to bus: rules that send to each other in a circle must come to an end
+_FORBIDDEN = 403
+
+
+class Router:
+    """Decides; the caller enters what it gives."""
+
+    def __init__(self, catalog: Catalog, post: Post, clock: Clock) -> None:
+        self._catalog = catalog
+        self._post = post
+        self._clock = clock
+
+    def entries(self, bus: Bus, event: Event, hops: int = 0) -> list[Entry]:
+        """What is to be entered, at once, for the event to be accepted."""
+        found = self._catalog.archived(bus, event, self._clock.epoch())
+        for rule in self._catalog.matching(bus.key, event):
+            found += self.to_targets(rule, event, hops)
+        return found
+
+    def replayed(self, bus: Bus, event: Event, only: list[str]) -> list[Entry]:
+        """An event from an archive, for those rules of the bus; none named: for all."""
+        rules = [rule for rule in self._catalog.matching(bus.key, event) if not only or rule.arn in only]
+        return [entry for rule in rules for entry in self.to_targets(rule, event)]
+
+    def to_targets(self, rule: Rule, event: Event, hops: int = 0) -> list[Entry]:
+        """For all targets of a rule, whatever its pattern says."""
+        return [entry for target in rule.targets.values() for entry in self._to_target(rule, target, event, hops)]
+
+    def _to_target(self, rule: Rule, target: Target, event: Event, hops: int) -> list[Entry]:
+        body = event.body
+        try:
+            if target["Arn"].split(":")[2] == "events":
+                return self._to_bus(rule, target, event, hops)
+            ingested = f"{moment(self._clock.epoch()):%Y-%m-%dT%H:%M:%SZ}"
+            body = input_of(target, event, rule, ingested)
+            return list(self._post.entries(outgoing(rule, target, event, body)))
+        except Undeliverable as error:
+            log.warning("%s: %s could not be delivered to: %s", rule.arn, target["Arn"], error.message)
+            return self._dead_letter(rule, target, event, error)
+
+    def _to_bus(self, rule: Rule, target: Target, event: Event, hops: int) -> list[Entry]:
+        """The same event on another bus."""
+        bus = self._catalog.bus_of(target["Arn"])
+        if bus is None:
+            raise Undeliverable(f"there is no event bus {target['Arn']}")
+        if hops >= MOST_HOPS:
+            raise Undeliverable(f"the event has come through {hops + 1} buses already")
+        sender = sender_of(rule, target)
+        caller = sender if sender.role else Principal(account=rule.account, arn=f"arn:aws:iam::{rule.account}:root")
+        try:
+            access.demand(caller, sender.account, bus, {"aws:SourceArn": rule.arn, "aws:SourceAccount": rule.account})
+        except AwsError as error:
+            raise Undeliverable(error.message) from error
+        return self.entries(bus, event, hops + 1)
+
+    def _dead_letter(self, rule: Rule, target: Target, event: Event, why: Undeliverable) -> list[Entry]:
+        queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if not queue:
+            return []
+        told = {
+            "RULE_ARN": rule.arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": _code(why),
+            "ERROR_MESSAGE": why.message[:1024],
+        }  # fmt: skip
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in told.items()}
+        letter = replace(
+            outgoing(rule, target | {"RoleArn": ""}, event, event.body), target=queue, attributes=attributes, group=""
+        )
+        try:
+            return list(self._post.entries(letter))
+        except Undeliverable as error:
+            log.error("an event of %s is lost: %s", rule.arn, error.message)
+            return []
+
+
+def outgoing(rule: Rule, target: Target, event: Event, body: bytes) -> Outgoing:
+    return Outgoing(
+        target=target["Arn"], body=body, sender=sender_of(rule, target), source=rule.arn, trace=event.trace,
+        group=(target.get("SqsParameters") or {}).get("MessageGroupId", ""), detail_type=event.detail_type,
+        event_source=event.source, resources=event.resources,
+    )  # fmt: skip
+
+
+def sender_of(rule: Rule, target: Target) -> Principal:
+    """The role that the target names, or the service for the rule's account."""
+    role = target.get("RoleArn")
+    if not role:
+        return Principal(service="events.amazonaws.com", account=rule.account)
+    account, name = role.split(":")[4], role.rpartition("/")[2]
+    arn = f"arn:aws:sts::{account}:assumed-role/{name}/events"
+    return Principal(account=account, arn=arn, user_id=f"{name}:events", role=role)
+
+
+def _code(why: Undeliverable) -> str:
+    """EventBridge's word for it. Source: User Guide, "Using dead-letter queues"."""
+    cause = why.__cause__
+    if "may not invoke" in why.message or (
+        isinstance(cause, AwsError) and (cause.status == _FORBIDDEN or "AccessDenied" in cause.code)
+    ):
+        return "NO_PERMISSIONS"
+    gone = "there is no" in why.message or "does not exist" in why.message or "not found" in why.message.lower()
+    return "NO_RESOURCE" if gone or (isinstance(cause, AwsError) and "NotFound" in cause.code) else "SDK_CLIENT_ERROR"

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,9 +26,32 @@ from lambent.wire.faults import incomplete
 log = logging.getLogger("lambent")
 
 # Bytes that a thread gets at once, in one piece: with many small ones it would wait for Python's lock after each.
-BATCH = 2 * 1024 * 1024
-MOST_WAITING = 4 * BATCH  # bytes of one body in memory
+BATCH = 1024 * 1024
+MOST_WAITING = 4  # batches of one body in memory
 _numbers = itertools.count()
+
+
+class Batch:
+    """A buffer that is filled, worked on and filled again: new memory for each would cost as much as writing it."""
+
+    __slots__ = ("buffer", "ends", "view")
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(BATCH))
+        self.view = self.buffer[:0]  # what is filled of it
+        self.ends: list[tuple[int, bytes]] = []  # of chunks in it: where, and their signatures
+
+    def take(self, data: memoryview) -> memoryview:
+        """Fill in what fits; the rest."""
+        at = len(self.view)
+        fits = min(BATCH - at, len(data))
+        self.buffer[at : at + fits] = data[:fits]
+        self.view = self.buffer[: at + fits]
+        return data[fits:]
+
+    def empty(self) -> None:
+        self.view = self.buffer[:0]
+        self.ends = []
 
 
 class Spool:
@@ -50,10 +74,10 @@ class Spool:
         self._unchunker = Unchunker() if chunked else None
         self._marks = _Marks() if signed else None
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._gathered = bytearray()
-        self._ends: list[tuple[int, bytes]] = []  # of chunks in `_gathered`: where, and their signatures
-        self._under_way = 0  # bytes of the batch that threads have
-        self._working = self._ended = self._gone = self._told = False
+        self._gathering = Batch()
+        self._waiting: deque[Batch] = deque()  # the first of them is worked on while `_working`
+        self._free: list[Batch] = []
+        self._working = self._ended = self._finished = self._gone = self._told = False
         self._failure: Exception | None = None
         self._eased: Callable[[], None] | None = None
         self._settled: asyncio.Future[None] | None = None
@@ -65,7 +89,7 @@ class Spool:
 
     @property
     def congested(self) -> bool:
-        return len(self._gathered) + self._under_way >= MOST_WAITING
+        return len(self._waiting) >= MOST_WAITING
 
     def when_eased(self, callback: Callable[[], None]) -> None:
         self._eased = callback
@@ -77,22 +101,29 @@ class Spool:
             self._take(piece)
         except AwsError as error:
             self._failure = error
-            self._gathered = bytearray()
-            return
-        if len(self._gathered) >= BATCH and not self._working:
-            self._work()
 
     def _take(self, piece: bytes) -> None:
         if self._unchunker is None:
-            self._gathered += piece
-            self.size += len(piece)
+            self._gather(memoryview(piece))
             return
         for item in self._unchunker.feed(piece):
             if isinstance(item, ChunkEnd):
-                self._ends.append((len(self._gathered), item.signature))
+                self._gathering.ends.append((len(self._gathering.view), item.signature))
             else:
-                self._gathered += item
-                self.size += len(item)
+                self._gather(item)
+
+    def _gather(self, data: memoryview) -> None:
+        self.size += len(data)
+        while data:
+            data = self._gathering.take(data)
+            if len(self._gathering.view) == BATCH:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._waiting.append(self._gathering)
+        self._gathering = self._free.pop() if self._free else Batch()
+        if not self._working:
+            self._work()
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -102,44 +133,42 @@ class Spool:
             self.trailers = trailers_of(self.trailer_bytes)
             if not self._unchunker.done and self._failure is None:
                 self._failure = incomplete("The request body terminated unexpectedly")
-        if not self._working:
-            self._work()
+        self._pass_on()
 
     # Working
 
     def _work(self) -> None:
         """Give what was gathered to the threads, or end."""
-        waits = self._gathered or self._ends
-        if self._gone or self._failure is not None or (self._ended and not waits):
+        if self._gone or self._failure is not None or not self._waiting:
             self._finish()
             return
-        data, self._gathered = self._gathered, bytearray()
-        ends, self._ends = self._ends, []
-        self._under_way = len(data)
+        batch = self._waiting[0]
         self._working = True
         loop = asyncio.get_running_loop()
-        lanes: list[Callable[[], None]] = [partial(self._write, data)]
-        lanes += [partial(digest.update, data) for digest in self._digests.values()]
+        lanes: list[Callable[[], None]] = [partial(self._write, batch.view)]
+        lanes += [partial(digest.update, batch.view) for digest in self._digests.values()]
         if self._marks is not None:
-            lanes.append(partial(self._marks.add, data, ends))
+            lanes.append(partial(self._marks.add, batch.view, batch.ends))
         done = asyncio.gather(*[loop.run_in_executor(self._pool, lane) for lane in lanes], return_exceptions=True)
         done.add_done_callback(self._worked)
 
     def _worked(self, done: "asyncio.Future[list[BaseException | None]]") -> None:
         self._working = False
-        self._under_way = 0
+        batch = self._waiting.popleft()
+        batch.empty()
+        self._free.append(batch)
         for problem in done.result():
             if isinstance(problem, Exception) and self._failure is None:
                 self._failure = problem
         eased, self._eased = self._eased, None
-        if self._gone or self._ended or self._failure is not None or len(self._gathered) >= BATCH:
+        if self._gone or self._ended or self._waiting or self._failure is not None:
             self._work()
         if eased is not None:
             eased()
 
-    def _write(self, data: bytearray) -> None:
+    def _write(self, data: memoryview) -> None:
         before = os.lseek(self._file, 0, os.SEEK_CUR)
-        view = memoryview(data)
+        view = data
         while view:
             view = view[os.write(self._file, view) :]
         start_writing(self._file, before, len(data))
@@ -148,6 +177,7 @@ class Spool:
         if self._gone:
             self._remove()
         elif self._ended:
+            self._finished = True
             if self._marks is not None:
                 self.chunk_marks = bytes(self._marks.marks)
                 self._failure = self._failure or self._marks.failure
@@ -164,7 +194,7 @@ class Spool:
     async def settled(self) -> None:
         """See Spooled."""
         self._told = True
-        if not self._ended or self._working:
+        if not self._finished:
             self._settled = asyncio.get_running_loop().create_future()
             await self._settled
         if isinstance(self._failure, AwsError):
@@ -196,7 +226,6 @@ class Spool:
     def discard(self) -> None:
         """Remove it, unless it was kept; at once or when no thread is at it."""
         self._gone = True
-        self._gathered = bytearray()
         if not self._working:
             self._remove()
 
@@ -231,8 +260,8 @@ class _Marks:
         self._size = 0
         self._small = False
 
-    def add(self, data: bytearray, ends: list[tuple[int, bytes]]) -> None:
-        view, at = memoryview(data), 0
+    def add(self, view: memoryview, ends: list[tuple[int, bytes]]) -> None:
+        at = 0
         for end, signature in ends:
             self._hash.update(view[at:end])
             self._size += end - at

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-Data = bytes | bytearray | memoryview
+Data = bytes | memoryview
 
 
 class Digest(Protocol):

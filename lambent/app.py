@@ -147,6 +147,7 @@ class App:
             self.control, self.events, self.delivery,
             mapping_sources.Engine(self.invoker, self.resolver, self.loops, self.clock, self.executions),
             mapping_sources.Notes(self.control, self.metrics, self.journal), base=lambda: self.endpoint,
+            logbook=self.logbook,
         )  # fmt: skip
         self.autoscaling = Autoscaling(stores.database, self.control, self.metrics, self.journal, self.gauges.sample)
 

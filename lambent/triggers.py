@@ -10,13 +10,19 @@ from lambent.events.engine import Engine
 from lambent.events.messages import message_for
 from lambent.mapping_sources import MappingSources
 from lambent.model import Document, Letter
+from lambent.observe.logbook import Logbook
 from lambent.principal import Principal
 from lambent.services.events.engine import EventBridge
 from lambent.services.events.registry import handle as handle_events
 from lambent.services.events.taker import BusTaker
+from lambent.services.logs.engine import Logs
+from lambent.services.logs.registry import handle as handle_logs
+from lambent.services.logs.watch import Watches
 from lambent.services.post import FunctionTaker, Outgoing, Post
+from lambent.services.s3.code import CodeObjects
 from lambent.services.s3.engine import S3
 from lambent.services.s3.registry import handle as handle_s3
+from lambent.services.s3.taker import BucketTaker
 from lambent.services.scheduler.engine import Scheduler
 from lambent.services.scheduler.operations import handle as handle_schedules
 from lambent.services.sns.engine import Sns
@@ -27,8 +33,10 @@ from lambent.services.sqs.engine import Sqs
 from lambent.services.sqs.ledger import MessageLedger
 from lambent.services.sqs.registry import handle as handle_sqs
 from lambent.services.sqs.taker import QueueTaker
+from lambent.store.buckets import Buckets
 from lambent.store.eventbridge import EventBridgeStore
 from lambent.store.ledger import Entry, Ledger
+from lambent.store.logs import LogsStore
 from lambent.store.object_files import ObjectFiles
 from lambent.store.s3 import S3Store
 from lambent.store.scheduler import SchedulerStore
@@ -54,7 +62,7 @@ class LetterTarget:
         outgoing = Outgoing(
             target=letter.target, body=message.body, sender=sender, trace=str(header.get("StringValue", "")),
             source=f"arn:aws:lambda:{letter.region}:{letter.account}:function:{letter.name}",
-            attributes=message.parameters.get("MessageAttributes", {}),
+            attributes=message.parameters.get("MessageAttributes", {}), key=message.parameters.get("Key", ""),
             detail_type=message.parameters.get("DetailType", ""), event_source=message.parameters.get("Source", ""),
             resources=tuple(message.parameters.get("Resources", ())),
         )  # fmt: skip
@@ -70,14 +78,14 @@ class Triggers:
 
     def __init__(
         self, control: Control, engine: Engine, delivery: Delivery, work: mapping_sources.Engine,
-        notes: mapping_sources.Notes, *, base: Callable[[], str],
+        notes: mapping_sources.Notes, *, base: Callable[[], str], logbook: Logbook,
     ) -> None:  # fmt: skip
         """`work` runs functions for the pollers of mappings, which tell `notes`; `base` is this server's address."""
         database, clock, may, key = engine.database, control.clock, control.permits.may, control.secret
         self.ledger = MessageLedger(database)
         self.post = Post()
         self.sqs = Sqs(SqsStore(database), self.ledger, clock, key)
-        self.post.takers["lambda"] = FunctionTaker(engine.entry, work.resolve, may, clock)
+        functions = self.post.takers["lambda"] = FunctionTaker(engine.entry, work.resolve, may, clock)
         self.post.takers["sqs"] = QueueTaker(self.sqs)
         self.sns = Sns(
             SnsStore(database), self.ledger, self.post, clock, directory=control.settings.data_dir, base=base
@@ -88,12 +96,19 @@ class Triggers:
         self.scheduler = Scheduler(SchedulerStore(database), self.ledger, self.post, clock)
         files = ObjectFiles(control.settings.data_dir / "s3")
         self.s3 = S3(S3Store(database), files, self.ledger, self.post, clock)
+        self.post.takers["s3"] = BucketTaker(self.s3)
+        control.objects = CodeObjects(self.s3, Buckets(control.settings.code_buckets))
+        self.logs = Logs(
+            LogsStore(database), self.ledger, self.post, clock, logbook=logbook, allowed=functions.check
+        )
+        self.watches = Watches(self.logs)
         self.answers: dict[str, Answers] = {
             "s3": partial(handle_s3, self.s3),
             "sqs": partial(handle_sqs, self.sqs),
             "sns": partial(handle_sns, self.sns),
             "events": partial(handle_events, self.events),
             "scheduler": partial(handle_schedules, self.scheduler),
+            "logs": partial(handle_logs, self.logs, self.watches),
         }
         self.sources = control.sources = MappingSources(control, self.sqs, work, notes)
         letters = LetterTarget(self.post, self.ledger)
@@ -107,16 +122,21 @@ class Triggers:
         self.sns.start()
         self.events.start()
         self.scheduler.start()
+        self.logs.start()
+        self.watches.start()
         self.sources.start()
 
     def hush(self) -> None:
         """The server is about to stop: whoever waits for something is told that there is nothing."""
         self.sqs.hush()
+        self.logs.tails.end()
 
     async def close(self, patience_s: float) -> None:
         """Batches that run get so many seconds to come to their end."""
         await self.sources.pollers.close(patience_s)
         self.scheduler.close()
+        await self.watches.close()
+        self.logs.close()
         await self.events.close()
         await self.sns.close()
         await self.s3.close()

@@ -68,6 +68,20 @@ def places(root: Path, account: str, region: str, group: str) -> list[Path]:
     return [directory for directory in found if _is_used(directory)]
 
 
+class About(NamedTuple):
+    """When the oldest event that is left came (epoch milliseconds), and what the files take."""
+
+    began: int
+    size: int
+
+
+def about(directories: list[Path]) -> About:
+    segments = [path for directory in directories for path in _segments(directory)]
+    firsts = [_first_at(_segments(directory)[0]) for directory in directories if _segments(directory)]
+    began = min((first for first in firsts if first is not None), default=0.0)
+    return About(int(began * 1000), sum(map(_size, segments)))
+
+
 def forward(directory: Path, since: int) -> Iterator[LogEvent]:
     """From that moment (epoch milliseconds) on, oldest first."""
     segments = _segments(directory)

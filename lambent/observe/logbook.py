@@ -96,7 +96,7 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
         appended before: whoever has the answer of a call finds its lines. Blocks for that, so it is for a thread.
         """
         if upto is None:
-            self._wait_until_written(self._taken_bytes)
+            self.settle()
         directory = self.root / account / region / function
         lines: deque[LogLine] = deque(maxlen=limit)
         for path in _segments_of(directory):
@@ -111,7 +111,9 @@ class Logbook(Background[tuple[LogStream, float, bytes]]):
         self._wake.set()
         return done
 
-    def _wait_until_written(self, taken_bytes: int) -> None:
+    def settle(self) -> None:
+        """Wait until what was appended before is on disk. Blocks, so it is for a thread."""
+        taken_bytes = self._taken_bytes
         deadline = time.monotonic() + WRITTEN_WITHIN_S
         while self._written_bytes < taken_bytes and time.monotonic() < deadline:
             time.sleep(FLUSH_EVERY_S / 10)

@@ -1,7 +1,7 @@
 """Large bodies on their way to disk: written and hashed by threads while they arrive, so that memory stays flat.
 
-The event loop feeds and the threads of one pool work, on one batch of a body at a time: each hash goes over it in a
-lane of its own, since all of them let go of Python's lock. Who feeds stops at `congested` and goes on when `eased`.
+The event loop feeds and the threads of one pool work, on a few batches of a body at a time: each hash goes over these
+in a lane of its own, since all of them let go of Python's lock. Who feeds stops at `congested` and goes on when `eased`.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,7 +26,7 @@ log = logging.getLogger("lambent")
 
 # Bytes that a thread gets at once, in one piece: with many small ones it would wait for Python's lock after each.
 BATCH = 1024 * 1024
-MOST_WAITING = 4  # batches of one body in memory
+MOST_WAITING = 8  # batches of one body in memory
 _numbers = itertools.count()
 
 
@@ -56,7 +55,7 @@ class Batch:
 
 class Spool:
     """One body (wire.http.Spooled). Its state changes on the event loop; the threads touch a batch, the file and the
-    digests, and there is one batch at a time.
+    digests, never those that are being filled.
     """
 
     def __init__(
@@ -75,9 +74,10 @@ class Spool:
         self._marks = _Marks() if signed else None
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._gathering = Batch()
-        self._waiting: deque[Batch] = deque()  # the first of them is worked on while `_working`
+        self._waiting: list[Batch] = []
+        self._under_way: list[Batch] = []  # threads are at these
         self._free: list[Batch] = []
-        self._working = self._ended = self._finished = self._gone = self._told = False
+        self._ended = self._finished = self._gone = self._told = False
         self._failure: Exception | None = None
         self._eased: Callable[[], None] | None = None
         self._settled: asyncio.Future[None] | None = None
@@ -89,7 +89,7 @@ class Spool:
 
     @property
     def congested(self) -> bool:
-        return len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) + len(self._under_way) >= MOST_WAITING
 
     def when_eased(self, callback: Callable[[], None]) -> None:
         self._eased = callback
@@ -122,7 +122,7 @@ class Spool:
     def _pass_on(self) -> None:
         self._waiting.append(self._gathering)
         self._gathering = self._free.pop() if self._free else Batch()
-        if not self._working:
+        if not self._under_way:
             self._work()
 
     def end(self) -> None:
@@ -142,21 +142,21 @@ class Spool:
         if self._gone or self._failure is not None or not self._waiting:
             self._finish()
             return
-        batch = self._waiting[0]
-        self._working = True
+        batches, self._waiting = self._waiting, []
+        self._under_way = batches
         loop = asyncio.get_running_loop()
-        lanes: list[Callable[[], None]] = [partial(self._write, batch.view)]
-        lanes += [partial(digest.update, batch.view) for digest in self._digests.values()]
+        works: list[Callable[[Batch], None]] = [self._write]
+        works += [partial(_hash, digest) for digest in self._digests.values()]
         if self._marks is not None:
-            lanes.append(partial(self._marks.add, batch.view, batch.ends))
-        done = asyncio.gather(*[loop.run_in_executor(self._pool, lane) for lane in lanes], return_exceptions=True)
-        done.add_done_callback(self._worked)
+            works.append(self._marks.add)
+        lanes = [loop.run_in_executor(self._pool, _each, work, batches) for work in works]
+        asyncio.gather(*lanes, return_exceptions=True).add_done_callback(self._worked)
 
     def _worked(self, done: "asyncio.Future[list[BaseException | None]]") -> None:
-        self._working = False
-        batch = self._waiting.popleft()
-        batch.empty()
-        self._free.append(batch)
+        batches, self._under_way = self._under_way, []
+        for batch in batches:
+            batch.empty()
+        self._free += batches
         for problem in done.result():
             if isinstance(problem, Exception) and self._failure is None:
                 self._failure = problem
@@ -166,12 +166,11 @@ class Spool:
         if eased is not None:
             eased()
 
-    def _write(self, data: memoryview) -> None:
-        before = os.lseek(self._file, 0, os.SEEK_CUR)
-        view = data
+    def _write(self, batch: Batch) -> None:
+        before, view = os.lseek(self._file, 0, os.SEEK_CUR), batch.view
         while view:
             view = view[os.write(self._file, view) :]
-        start_writing(self._file, before, len(data))
+        start_writing(self._file, before, len(batch.view))
 
     def _finish(self) -> None:
         if self._gone:
@@ -226,7 +225,7 @@ class Spool:
     def discard(self) -> None:
         """Remove it, unless it was kept; at once or when no thread is at it."""
         self._gone = True
-        if not self._working:
+        if not self._under_way:
             self._remove()
 
     def _remove(self) -> None:
@@ -260,9 +259,9 @@ class _Marks:
         self._size = 0
         self._small = False
 
-    def add(self, view: memoryview, ends: list[tuple[int, bytes]]) -> None:
-        at = 0
-        for end, signature in ends:
+    def add(self, batch: Batch) -> None:
+        view, at = batch.view, 0
+        for end, signature in batch.ends:
             self._hash.update(view[at:end])
             self._size += end - at
             self._end(signature)
@@ -279,3 +278,12 @@ class _Marks:
         self._small = self._small or self._size < SMALLEST_SIGNED
         self.marks += signature[:64].ljust(64) + self._hash.digest()
         self._hash, self._size = hashlib.sha256(), 0
+
+
+def _each(work: Callable[[Batch], None], batches: list[Batch]) -> None:
+    for batch in batches:
+        work(batch)
+
+
+def _hash(digest: Digest, batch: Batch) -> None:
+    digest.update(batch.view)

@@ -6,7 +6,9 @@ S3 API reference, "Signature calculations for the Authorization header: Transfer
 
 import datetime
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -14,6 +16,7 @@ from botocore.credentials import Credentials
 from identity_samples import MASTER, MemoryKeys, guard, identify
 
 from lambent.clock import FixedClock
+from lambent.edge.spool import Spool
 from lambent.errors import AwsError
 from lambent.iam.keys import Keyring
 from lambent.wire.http import Request
@@ -133,3 +136,38 @@ async def test_unsigned_chunks_are_taken_where_the_signed_headers_say_so(authent
     now = time.time()
     guarded = guard(authenticator.keys, FixedClock(now))
     assert identify(guarded, Request("PUT", "/b/k", "", headers, body)).account == "111122223333"
+
+
+async def spooled(request: Request, directory, step: int) -> Request:
+    """The same request with its body on disk, as the edge hands on large ones."""
+    with ThreadPoolExecutor(1) as pool:
+        spool = Spool(directory, pool, algorithms=frozenset(), chunked=True, signed=True)
+        for at in range(0, len(request.body), step):
+            spool.feed(request.body[at : at + step])
+        spool.end()
+        await spool.settled()
+    return msgspec.structs.replace(request, body=b"", spool=spool)
+
+
+@pytest.mark.parametrize("step", [100, 70_000])
+@pytest.mark.parametrize("make", [plain, trailing])
+async def test_the_examples_are_believed_of_bodies_on_disk_too(authenticator, tmp_path, make, step) -> None:
+    request = await spooled(make(), tmp_path, step)
+    assert identify(authenticator, request).account == "111122223333"
+    request.spool.discard()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: plain(framed((CHUNKS[0], ("400", "0" * 64, 1024), CHUNKS[2])) + b"\r\n"),
+        lambda: plain(framed((CHUNKS[0], CHUNKS[2])) + b"\r\n"),
+        lambda: trailing(trailer=b"x-amz-checksum-crc32c:AAAAAA==\r\n"),
+        lambda: trailing(signature=b"0" * 64),
+    ],
+)
+async def test_a_body_on_disk_with_a_wrong_chunk_is_refused(authenticator, tmp_path, make) -> None:
+    request = await spooled(make(), tmp_path, 10_000)
+    with pytest.raises(AwsError, match="chunk signature"):
+        identify(authenticator, request)
+    request.spool.discard()

@@ -57,7 +57,10 @@ async def test_create_function_answers_as_recorded(client, runtime):
 async def test_get_function_with_tags_answers_as_recorded(client):
     expected = ours(RECORDED["get_with_tags"], resource_of_1="hello", resource_of_2="made-up")
     expected["Tags"] = {key: re.sub("[<>]", "", value) for key, value in expected["Tags"].items()}
-    await client.create(Runtime="python3.11", Handler="index.handler", Role=ROLE, Tags=expected["Tags"])
+    await client.create(Runtime="python3.11", Handler="index.handler", Role=ROLE)
+    await client.control.functions.put_tags(
+        ACCOUNT, REGION, "hello", expected["Tags"]
+    )  # CloudFormation's begin with aws:
     answer = typed(await client("GetFunction", FunctionName="hello"))
     answer["Code"]["Location"] = expected["Code"]["Location"]
     assert answer == expected

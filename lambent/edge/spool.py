@@ -1,7 +1,7 @@
 """Large bodies on their way to disk: written and hashed by threads while they arrive, so that memory stays flat.
 
-The event loop feeds and the threads of one pool work, on a few batches of a body at a time: each hash goes over these
-in a lane of its own, since all of them let go of Python's lock. Who feeds stops at `congested` and goes on when `eased`.
+The event loop feeds and the threads of one pool work, on a few batches of a body at a time: each hash goes over
+them in a lane of its own, since all let go of Python's lock. Who feeds stops at `congested` and goes on when `eased`.
 """
 
 import asyncio

@@ -372,6 +372,36 @@ def test_a_function_of_a_bucket_runs_on_what_another_bucket_gets(home: Server, s
     assert len(lines) == 1
 
 
+def test_a_bucket_takes_the_record_of_an_event_that_failed(home: Server, s3: Any, bucket: str) -> None:
+    function = home.deploy("def handler(event, context):\n    raise ValueError('as asked')\n")
+    home.client.put_function_event_invoke_config(
+        FunctionName=function.name, MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}},
+    )  # fmt: skip
+    home.client.invoke(FunctionName=function.name, InvocationType="Event", Payload=b'{"n": 1}')
+    found = wait_until(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"))
+    assert found[0]["Key"].startswith(f"aws/lambda/async/{function.name}/20")
+    record = json.loads(s3.get_object(Bucket=bucket, Key=found[0]["Key"])["Body"].read())
+    assert (record["requestPayload"], record["responsePayload"]["errorMessage"]) == ({"n": 1}, "as asked")
+
+
+def test_a_function_puts_and_gets_large_objects_with_its_own_boto3(home: Server, s3: Any, bucket: str) -> None:
+    function = home.deploy(
+        """if True:
+        import boto3
+
+        def handler(event, context):
+            s3 = boto3.client("s3")
+            body = bytes(3_000_000)
+            s3.put_object(Bucket=event, Key="from inside", Body=body)
+            return s3.get_object(Bucket=event, Key="from inside")["Body"].read() == body
+        """
+    )
+    answer = function.call(bucket)
+    assert (answer.error, answer.value) == (None, True)
+    assert s3.head_object(Bucket=bucket, Key="from inside")["ContentLength"] == 3_000_000
+
+
 def test_what_was_accepted_is_there_and_told_of_after_a_kill(serve: Serve) -> None:
     server = serve()
     s3 = client(server.endpoint, service="s3")

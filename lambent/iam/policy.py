@@ -5,6 +5,7 @@ Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements 
 
 import enum
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -83,6 +84,13 @@ def statements_of(document: dict[str, Any]) -> tuple[Statement, ...]:
     if not found or len(found) != len(listed):
         raise ValueError("A policy needs a Statement, which is an object or a list of objects")
     return found
+
+
+@lru_cache(maxsize=1024)
+def statements_in(text: str) -> tuple[Statement, ...]:
+    """The same of the text of a document, which each message for a queue or a topic asks for again."""
+    document = msgspec.json.decode(text)
+    return statements_of(document if isinstance(document, dict) else {})
 
 
 def _statement(given: dict[str, Any]) -> Statement:

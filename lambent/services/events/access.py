@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from lambent.errors import AwsError
-from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_of
+from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_in
 from lambent.principal import Principal
 from lambent.services.events.nouns import Bus
 
@@ -32,7 +30,7 @@ def _verdict(bus: Bus, caller: Principal, conditions: Mapping[str, str]) -> Verd
     if not bus.policy:
         return SILENT
     try:
-        statements = statements_of(msgspec.json.decode(bus.policy))
+        statements = statements_in(bus.policy)
     except ValueError:
         return SILENT
     keys = {key.lower(): value for key, value in conditions.items()}

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from lambent.errors import Undeliverable, ValidationException
-from lambent.services.events.nouns import Event, Rule, Target
+from lambent.services.events.nouns import Event, Rule, Target, shown_time
 from lambent.services.events.paths import MISSING, look_up, steps_of
 
 PREDEFINED = (
@@ -56,8 +56,8 @@ def _is_json(text: str | bytes) -> bool:
     return True
 
 
-def input_of(target: Target, event: Event, rule: Rule, ingested: str) -> bytes:
-    """What the target gets; `ingested` is when the event came, as it is shown. Raises Undeliverable."""
+def input_of(target: Target, event: Event, rule: Rule, now: float) -> bytes:
+    """What the target gets; `now` (epoch seconds) is when the event came. Raises Undeliverable."""
     if target.get("Input"):
         return str(target["Input"]).encode()
     if target.get("InputPath"):
@@ -66,7 +66,7 @@ def input_of(target: Target, event: Event, rule: Rule, ingested: str) -> bytes:
             raise Undeliverable(f"the event has nothing at {target['InputPath']}")
         return msgspec.json.encode(found)
     if target.get("InputTransformer"):
-        return transform(target["InputTransformer"], event, rule, ingested)
+        return transform(target["InputTransformer"], event, rule, shown_time(now))
     return event.body
 
 

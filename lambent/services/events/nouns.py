@@ -148,7 +148,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def time(self) -> str:
-        return f"{moment(self.at):%Y-%m-%dT%H:%M:%SZ}"
+        return shown_time(self.at)
 
     @cached_property
     def envelope(self) -> dict[str, Any]:
@@ -167,6 +167,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def document(self) -> dict[str, Any]:
         """As patterns and paths see it."""
         return self.envelope | {"detail": msgspec.json.decode(self.detail)}
+
+
+def shown_time(at: float) -> str:
+    """2026-01-31T12:00:00Z"""
+    return f"{moment(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def event_from(body: bytes, replay: str) -> Event:

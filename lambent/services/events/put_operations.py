@@ -27,11 +27,12 @@ async def put_events(events: EventBridge, call: Call) -> Document:
     results: list[Document] = []
     entries: list[Entry] = []
     for asked in listed:
-        refused = _refusal(asked)
-        if refused is None:
-            event = _event(events, call, asked)
+        read = _read(asked)
+        if isinstance(read, bytes):
+            event = _event(events, call, asked, read)
             entries += _accepted(events, call, asked, event)
-        results.append(refused or {"EventId": event.id})
+            read = {"EventId": event.id}
+        results.append(read)
     if entries:
         await events.ledger.enter(*entries)
     return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
@@ -43,8 +44,8 @@ def _size(asked: Document) -> int:
     return sum(len(text.encode()) for text in texts) + (14 if asked.get("Time") else 0)
 
 
-def _refusal(asked: Document) -> Document | None:
-    """What is wrong with an entry; the others are accepted all the same."""
+def _read(asked: Document) -> bytes | Document:
+    """The detail of an entry, or what is wrong with it; the others are accepted all the same."""
     for name in _REQUIRED:
         if not asked.get(name):
             message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
@@ -52,18 +53,17 @@ def _refusal(asked: Document) -> Document | None:
     if asked["Source"].startswith("aws."):
         return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
     try:
-        detail_of(asked["Detail"].encode())
+        return detail_of(asked["Detail"].encode())
     except Undeliverable:
         return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-    return None
 
 
-def _event(events: EventBridge, call: Call, asked: Document) -> Event:
+def _event(events: EventBridge, call: Call, asked: Document, detail: bytes) -> Event:
     at = asked["Time"].timestamp() if asked.get("Time") else events.clock.epoch()
     return Event(
         id=str(uuid.uuid4()), detail_type=asked["DetailType"], source=asked["Source"],
         account=call.caller.account or call.account, at=at, region=call.region,
-        resources=tuple(asked.get("Resources") or ()), detail=detail_of(asked["Detail"].encode()),
+        resources=tuple(asked.get("Resources") or ()), detail=detail,
         trace=asked.get("TraceHeader") or call.request.headers.get("x-amzn-trace-id", ""),
     )  # fmt: skip
 

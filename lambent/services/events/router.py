@@ -15,7 +15,6 @@ from lambent.services.events.inputs import input_of
 from lambent.services.events.nouns import Bus, Event, Rule, Target
 from lambent.services.post import Outgoing, Post
 from lambent.store.ledger import Entry
-from lambent.wire.timestamps import moment
 
 log = logging.getLogger("lambent")
 
@@ -52,8 +51,7 @@ class Router:
         try:
             if target["Arn"].split(":")[2] == "events":
                 return self._to_bus(rule, target, event, hops)
-            ingested = f"{moment(self._clock.epoch()):%Y-%m-%dT%H:%M:%SZ}"
-            body = input_of(target, event, rule, ingested)
+            body = input_of(target, event, rule, self._clock.epoch())
             return list(self._post.entries(outgoing(rule, target, event, body)))
         except Undeliverable as error:
             log.warning("%s: %s could not be delivered to: %s", rule.arn, target["Arn"], error.message)

@@ -1,12 +1,9 @@
 """Which topic a request names, and whether its sender may use it. A topic without a policy is its account's own."""
 
 from collections.abc import Mapping
-from typing import Any
-
-import msgspec
 
 from lambent.errors import AwsError
-from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_of
+from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_in
 from lambent.principal import Principal
 from lambent.services.sns import errors
 from lambent.services.sns.engine import Sns
@@ -58,8 +55,7 @@ def verdict(topic: Topic, caller: Principal, action: str, conditions: Mapping[st
     if not text:
         return SILENT
     try:
-        document: dict[str, Any] = msgspec.json.decode(text)
-        statements = statements_of(document)
+        statements = statements_in(text)
     except ValueError:
         return SILENT
     keys = {key.lower(): value for key, value in conditions.items()} | {"aws:sourceowner": caller.account}

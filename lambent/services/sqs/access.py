@@ -4,12 +4,9 @@ An account may do everything with its own queues unless their policy says Deny; 
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-import msgspec
 
 from lambent.errors import AwsError
-from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_of
+from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_in
 from lambent.principal import Principal
 from lambent.services.sqs import errors
 from lambent.services.sqs.engine import Sqs
@@ -74,8 +71,7 @@ def verdict(queue: Queue, caller: Principal, action: str, conditions: Mapping[st
     if not text:
         return SILENT
     try:
-        document: dict[str, Any] = msgspec.json.decode(text)
-        statements = statements_of(document)
+        statements = statements_in(text)
     except ValueError:
         return SILENT
     return evaluate(

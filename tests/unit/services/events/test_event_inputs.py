@@ -29,7 +29,7 @@ RECORDED = json.loads((Path(__file__).parent / "recorded_inputs.json").read_text
 
 
 def given(**target):
-    return input_of({"Id": "t", "Arn": "a"} | target, EVENT, RULE, "2023-11-14T22:13:21Z").decode()
+    return input_of({"Id": "t", "Arn": "a"} | target, EVENT, RULE, 1_700_000_001.5).decode()
 
 
 def filled(template):

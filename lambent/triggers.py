@@ -24,7 +24,7 @@ from lambent.services.s3.engine import S3
 from lambent.services.s3.registry import handle as handle_s3
 from lambent.services.s3.taker import BucketTaker
 from lambent.services.scheduler.engine import Scheduler
-from lambent.services.scheduler.operations import handle as handle_schedules
+from lambent.services.scheduler.registry import handle as handle_schedules
 from lambent.services.sns.engine import Sns
 from lambent.services.sns.registry import handle as handle_sns
 from lambent.services.sns.taker import TopicTaker

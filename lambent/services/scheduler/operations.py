@@ -1,15 +1,13 @@
-"""The operations of EventBridge Scheduler: all twelve. Source: its API Reference; recordings of AWS (errors.tsv)."""
+"""The operations on schedules. Source: EventBridge Scheduler API Reference; recordings of AWS (errors.tsv)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
-
-from msgspec.structs import replace
 
 from lambent.errors import AwsError, NotImplementedYet, ValidationException
 from lambent.model import Document
 from lambent.services.scheduler.engine import Scheduler
 from lambent.services.scheduler.firing import TARGETS
-from lambent.services.scheduler.nouns import DEFAULT, Group, Key, Schedule, dated, next_time
+from lambent.services.scheduler.nouns import DEFAULT, Key, Schedule, dated, next_time
 from lambent.services.schedules import zone_of
 from lambent.wire import markers
 from lambent.wire.parse import Call
@@ -19,11 +17,11 @@ _KEPT = ("ScheduleExpression", "Description", "ScheduleExpressionTimezone", "Sta
          "ActionAfterCompletion")  # fmt: skip
 
 
-def _not_found(what: str, name: str) -> AwsError:
+def not_found(what: str, name: str) -> AwsError:
     return AwsError(f"{what} {name} does not exist.", code="ResourceNotFoundException", status=404)
 
 
-def _conflict(what: str, name: str) -> AwsError:
+def conflict(what: str, name: str) -> AwsError:
     return AwsError(f"{what} {name} already exists.", code="ConflictException", status=409)
 
 
@@ -40,7 +38,7 @@ async def create_schedule(scheduler: Scheduler, call: Call) -> Document:
     if existing is not None:
         if token and existing.settings.get("ClientToken") == token:
             return {"ScheduleArn": existing.arn}
-        raise _conflict("Schedule", key[3])
+        raise conflict("Schedule", key[3])
     now = scheduler.clock.epoch()
     schedule = _asked_for(call, key, created=now, now=now)
     await scheduler.put(schedule)
@@ -81,7 +79,7 @@ async def list_schedules(scheduler: Scheduler, call: Call) -> Document:
         if each.name.startswith(prefix) and group in (None, each.group_name)
         and state in (None, each.settings.get("State", "ENABLED"))
     ]  # fmt: skip
-    page, more = _page(call, "scheduler:ListSchedules", found, lambda each: f"{each.group_name}/{each.name}")
+    page, more = page_of(call, "scheduler:ListSchedules", found, lambda each: f"{each.group_name}/{each.name}")
     return {"Schedules": [_summary(each) for each in page]} | more
 
 
@@ -93,7 +91,7 @@ def _summary(schedule: Schedule) -> Document:
     }  # fmt: skip
 
 
-def _page(call: Call, scope: str, found: list[Any], name: Callable[[Any], str]) -> tuple[list[Any], Document]:
+def page_of(call: Call, scope: str, found: list[Any], name: Callable[[Any], str]) -> tuple[list[Any], Document]:
     token, most = call.parameters.get("NextToken"), call.parameters.get("MaxResults") or PAGE
     if token:
         after = markers.unseal(scope, token, refuse=ValidationException("Invalid NextToken."))[0]
@@ -104,14 +102,14 @@ def _page(call: Call, scope: str, found: list[Any], name: Callable[[Any], str]) 
 
 def _require_group(scheduler: Scheduler, key: Key) -> None:
     if scheduler.group(*key[:3]) is None:
-        raise _not_found("Schedule group", key[2])
+        raise not_found("Schedule group", key[2])
 
 
 def _found(scheduler: Scheduler, key: Key) -> Schedule:
     _require_group(scheduler, key)
     found = scheduler.schedule(key)
     if found is None:
-        raise _not_found("Schedule", key[3])
+        raise not_found("Schedule", key[3])
     return found
 
 
@@ -172,100 +170,3 @@ def _check_times(schedule: Schedule, now: float) -> None:
     except ValueError:
         expression = settings["ScheduleExpression"]
         raise ValidationException(f"Invalid Schedule Expression {expression}.") from None
-
-
-# -- groups
-
-
-async def create_schedule_group(scheduler: Scheduler, call: Call) -> Document:
-    name, now = call.parameters["Name"], scheduler.clock.epoch()
-    if scheduler.group(call.account, call.region, name) is not None:
-        raise _conflict("Schedule group", name)
-    tags = {tag["Key"]: tag["Value"] for tag in call.parameters.get("Tags") or ()}
-    group = Group(account=call.account, region=call.region, name=name, tags=tags, created=now, modified=now)
-    await scheduler.put_group(group)
-    return {"ScheduleGroupArn": group.arn}
-
-
-async def get_schedule_group(scheduler: Scheduler, call: Call) -> Document:
-    return _group(_found_group(scheduler, call, call.parameters["Name"]))
-
-
-def _group(group: Group) -> Document:
-    dates = {"CreationDate": dated(group.created), "LastModificationDate": dated(group.modified)}
-    return {"Arn": group.arn, "Name": group.name, "State": "ACTIVE", **dates}
-
-
-def _found_group(scheduler: Scheduler, call: Call, name: str) -> Group:
-    found = scheduler.group(call.account, call.region, name)
-    if found is None:
-        raise _not_found("Schedule group", name)
-    return found
-
-
-async def delete_schedule_group(scheduler: Scheduler, call: Call) -> Document:
-    name = call.parameters["Name"]
-    if name == DEFAULT:
-        raise ValidationException("The default schedule group cannot be deleted.")
-    await scheduler.delete_group(_found_group(scheduler, call, name))
-    return {}
-
-
-async def list_schedule_groups(scheduler: Scheduler, call: Call) -> Document:
-    prefix = call.parameters.get("NamePrefix") or ""
-    found = [each for each in scheduler.groups(call.account, call.region) if each.name.startswith(prefix)]
-    page, more = _page(call, "scheduler:ListScheduleGroups", found, lambda each: each.name)
-    return {"ScheduleGroups": [_group(each) for each in page]} | more
-
-
-# -- tags, of groups
-
-
-def _tagged(scheduler: Scheduler, call: Call) -> Group:
-    parts = call.parameters["ResourceArn"].split(":")
-    if (parts[4], parts[3]) != (call.account, call.region):
-        raise _not_found("Schedule group", parts[5].rpartition("/")[2])
-    return _found_group(scheduler, call, parts[5].rpartition("/")[2])
-
-
-async def tag_resource(scheduler: Scheduler, call: Call) -> Document:
-    group = _tagged(scheduler, call)
-    tags = group.tags | {tag["Key"]: tag["Value"] for tag in call.parameters["Tags"]}
-    await scheduler.put_group(replace(group, tags=tags))
-    return {}
-
-
-async def untag_resource(scheduler: Scheduler, call: Call) -> Document:
-    group, gone = _tagged(scheduler, call), set(call.parameters["TagKeys"])
-    await scheduler.put_group(replace(group, tags={key: value for key, value in group.tags.items() if key not in gone}))
-    return {}
-
-
-async def list_tags_for_resource(scheduler: Scheduler, call: Call) -> Document:
-    return {"Tags": [{"Key": key, "Value": value} for key, value in _tagged(scheduler, call).tags.items()]}
-
-
-Handler = Callable[[Scheduler, Call], Awaitable[Document]]
-
-operations: dict[str, Handler] = {
-    "CreateSchedule": create_schedule,
-    "CreateScheduleGroup": create_schedule_group,
-    "DeleteSchedule": delete_schedule,
-    "DeleteScheduleGroup": delete_schedule_group,
-    "GetSchedule": get_schedule,
-    "GetScheduleGroup": get_schedule_group,
-    "ListScheduleGroups": list_schedule_groups,
-    "ListSchedules": list_schedules,
-    "ListTagsForResource": list_tags_for_resource,
-    "TagResource": tag_resource,
-    "UntagResource": untag_resource,
-    "UpdateSchedule": update_schedule,
-}
-
-
-async def handle(scheduler: Scheduler, call: Call) -> Document:
-    """Do an operation. Raises NotImplementedYet, which names it, if AWS has added one that is not here."""
-    handler = operations.get(call.operation)
-    if handler is None:
-        raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation} yet.")
-    return await handler(scheduler, call)

@@ -8,12 +8,12 @@ import hashlib
 import itertools
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from lambent.clock import Clock
 from lambent.errors import Undeliverable
@@ -22,8 +22,8 @@ from lambent.services.post import Outgoing, Post
 from lambent.services.sns import documents, errors
 from lambent.services.sns.http import HttpDeliveries
 from lambent.services.sns.nouns import Delivery, Published, Subscription, Topic
+from lambent.services.sns.rows import columns, delivery_from, subscription_from, topic_from
 from lambent.services.sns.signing import Signer
-from lambent.store.connection import Row
 from lambent.store.ledger import Entry, Ledger
 from lambent.store.sns import SnsStore
 
@@ -69,15 +69,15 @@ class Sns:
 
     def start(self) -> None:
         for row in self.store.topics():
-            topic = _topic_from(row)
+            topic = topic_from(row)
             self._topics[topic.arn] = topic
         for row in self.store.subscriptions():
-            subscription = _subscription_from(row)
+            subscription = subscription_from(row)
             self._subscriptions.setdefault(subscription.topic, {})[subscription.arn] = subscription
         for row in self.store.dedups(self.clock.epoch()):
             accepted = Accepted(row["message_id"], row["sequence"])
             self._known[row["topic"], row["dedup_id"]] = Known(accepted, row["until"])
-        self.http.start(_delivery_from(row) for row in self.store.deliveries())
+        self.http.start(delivery_from(row) for row in self.store.deliveries())
 
     async def close(self) -> None:
         await self.http.close()
@@ -100,7 +100,7 @@ class Sns:
         def written() -> None:
             self._topics[topic.arn] = topic
 
-        await self.ledger.enter(Entry([("sns_topic_put", _columns(topic))], written=written))
+        await self.ledger.enter(Entry([("sns_topic_put", columns(topic))], written=written))
 
     async def delete(self, topic: Topic) -> None:
         def written() -> None:
@@ -129,7 +129,7 @@ class Sns:
         def written() -> None:
             self._subscriptions.setdefault(subscription.topic, {})[subscription.arn] = subscription
 
-        entries = [Entry([("sns_subscription_put", _columns(subscription))], written=written)]
+        entries = [Entry([("sns_subscription_put", columns(subscription))], written=written)]
         if not subscription.confirmed and subscription.protocol in ("http", "https"):
             entries.append(self._ask(subscription, "SubscriptionConfirmation"))
         await self.ledger.enter(*entries)
@@ -138,7 +138,7 @@ class Sns:
         def written() -> None:
             self._subscriptions.setdefault(subscription.topic, {})[subscription.arn] = subscription
 
-        await self.ledger.enter(Entry([("sns_subscription_put", _columns(subscription))], written=written))
+        await self.ledger.enter(Entry([("sns_subscription_put", columns(subscription))], written=written))
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         topic = self._topics.get(subscription.topic)
@@ -245,30 +245,3 @@ class Sns:
 
 def _service(topic: Topic) -> Principal:
     return Principal(service="sns.amazonaws.com", account=topic.account)
-
-
-def _columns(noun: Topic | Subscription) -> dict[str, Any]:
-    columns = asdict(noun)
-    for name in ("attributes", "tags"):
-        if name in columns:
-            columns[name] = msgspec.json.encode(columns[name]).decode()
-    return columns | ({"confirmed": int(noun.confirmed)} if isinstance(noun, Subscription) else {})
-
-
-def _decoded(row: Row, names: tuple[str, ...]) -> Mapping[str, Any]:
-    columns = {name: row[name] for name in names}
-    return columns | {name: msgspec.json.decode(columns[name]) for name in ("attributes", "tags") if name in columns}
-
-
-def _topic_from(row: Row) -> Topic:
-    return Topic(**_decoded(row, Topic.__struct_fields__))
-
-
-def _subscription_from(row: Row) -> Subscription:
-    columns = _decoded(row, Subscription.__struct_fields__)
-    return Subscription(**{**columns, "confirmed": bool(row["confirmed"])})
-
-
-def _delivery_from(row: Row) -> Delivery:
-    columns = {name: row[name] for name in Delivery.__struct_fields__}
-    return Delivery(**columns | {"raw": bool(row["raw"])})

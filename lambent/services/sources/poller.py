@@ -163,7 +163,7 @@ class Poller:
         for each in taken:
             content = queue.content(each.message)
             if content is None:
-                queue.lost(each.message)
+                queue.backlog.drop(each.message)
                 continue
             handle = receipts.handle_of(each.receipt, self._sqs.key)
             one = record(

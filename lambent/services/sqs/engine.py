@@ -1,22 +1,20 @@
 """All queues of this server: made, found, changed and deleted; messages sent, moved and expired."""
 
 import asyncio
-import hashlib
 import itertools
 import logging
-import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from lambent.clock import Clock, Timer
 from lambent.errors import AwsError
-from lambent.services.sqs import contents, errors
-from lambent.services.sqs.dedup import Known
-from lambent.services.sqs.ledger import MessageLedger, added, dropped
-from lambent.services.sqs.nouns import Content, Message, StoredQueue
+from lambent.services.sqs import errors
+from lambent.services.sqs.ledger import MessageLedger
+from lambent.services.sqs.nouns import Message, StoredQueue
 from lambent.services.sqs.queue import Queue
+from lambent.services.sqs.sending import Sending
 from lambent.store.connection import Row
 from lambent.store.ledger import Entry
 from lambent.store.sqs import SqsStore
@@ -26,13 +24,6 @@ log = logging.getLogger("lambent")
 RECENTLY_S = 60.0  # a name is not given again so soon after its queue was deleted
 SWEEP_S = 60.0
 Key = tuple[str, str, str]  # account, region, name
-
-
-class Sent(NamedTuple):
-    """What a sender is told of its message."""
-
-    message_id: str
-    sequence: str  # "" in a standard queue
 
 
 class Sqs:
@@ -49,9 +40,8 @@ class Sqs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         last_message, last_queue = store.last_numbers()
-        # Numbers never come again, even if whatever had the last one is gone: they begin with the time.
         now = clock.epoch()
-        self._numbers = itertools.count(max(last_message, int(now * 2**20)) + 1)
+        self.sending = Sending(ledger, clock, last_message)
         self._queue_numbers = itertools.count(max(last_queue, int(now)) + 1)
 
     def __repr__(self) -> str:
@@ -166,65 +156,12 @@ class Sqs:
                 f"Only one PurgeQueue operation on {queue.stored.name} is allowed every 60 seconds.",
                 code="PurgeQueueInProgress", status=403,
             )  # fmt: skip
-        upto = next(self._numbers)
+        upto = self.sending.next_number()
         await self.change(queue, purged=now)
-        queue.purged(upto)
+        queue.backlog.purge(upto)
         await self.store.clear(queue.stored.number, upto)
 
     # -- messages
-
-    def next_number(self) -> int:
-        """Later than all messages that there are."""
-        return next(self._numbers)
-
-    async def send(self, queue: Queue, content: Content, *, delay_s: int | None, group: str, dedup: str) -> Sent:
-        """Returns when it is on disk; a duplicate in a FIFO queue is taken for the first one."""
-        known = self._known(queue, content, group, dedup)
-        if known is not None:
-            if known.written is not None and not known.written.done():
-                await asyncio.shield(known.written)
-            return Sent(known.message_id, known.sequence)
-        message, entry = self.entry(queue, content, delay_s=delay_s, group=group, dedup=dedup)
-        written = self.ledger.enter(entry)
-        if queue.settings.fifo:
-            queue.dedup.remember(_scope(queue, group), message, self.clock.epoch(), written)
-        await written
-        return Sent(message.message_id, message.sequence if queue.settings.fifo else "")
-
-    def entry(
-        self, queue: Queue, content: Content, *, delay_s: int | None = None, group: str = "", dedup: str = ""
-    ) -> tuple[Message, Entry]:
-        """A new message, and what is to be entered, at once, for it to be accepted. Whoever calls this for a FIFO queue
-        has seen that it is no duplicate, and has it remembered."""
-        settings, now = queue.settings, self.clock.epoch()
-        due = now + (settings.delay_s if delay_s is None else delay_s)
-        message = Message(
-            next(self._numbers), str(uuid.uuid4()), sent=now, due=due, group=group, dedup=_dedup(queue, content, dedup),
-            size=content.size, content=content,
-        )  # fmt: skip
-        rows = [added(message, queue.stored.number, content)]
-        if not settings.fifo:
-            return message, Entry(rows, message.size, written=lambda: queue.arrived(message))
-        scope = _scope(queue, group)
-        rows.append(queue.dedup.row(scope, message, now))
-        return message, Entry(
-            rows, message.size, written=lambda: queue.arrived(message),
-            failed=lambda: queue.dedup.forget(scope, message),
-        )  # fmt: skip
-
-    def pass_on(self, queue: Queue, content: Content, *, group: str = "", dedup: str = "") -> Entry | None:
-        """What another service enters to have a message in the queue; None for a duplicate, which is there already."""
-        if self._known(queue, content, group, dedup) is not None:
-            return None
-        message, entry = self.entry(queue, content, group=group, dedup=dedup)
-        if queue.settings.fifo:
-            queue.dedup.remember(_scope(queue, group), message, self.clock.epoch())
-        return entry
-
-    def _known(self, queue: Queue, content: Content, group: str, dedup: str) -> Known | None:
-        if not queue.settings.fifo:
-            return None
-        return queue.dedup.known(_scope(queue, group), _dedup(queue, content, dedup), self.clock.epoch())
 
     def bury(self, queue: Queue, message: Message) -> bool:
         """To the dead-letter queue, as it is. If there is none, or it refuses, the message stays where it is."""
@@ -232,26 +169,8 @@ class Sqs:
         target = self.by_arn(redrive.target) if redrive else None
         if target is None or target is queue or not permits(target, queue.stored.arn):
             return False
-        self.move(queue, message, target, source=queue.stored.arn).add_done_callback(_look_at)
+        self.sending.move(queue, message, target, source=queue.stored.arn).add_done_callback(_look_at)
         return True
-
-    def move(self, queue: Queue, message: Message, target: Queue, *, source: str = "") -> "asyncio.Future[None]":
-        """From one queue to another in one step; there is always one of it. Its age goes on, but not from FIFO to FIFO
-        (Developer Guide, "Understanding message retention periods for dead-letter queues")."""
-        content, now = queue.content(message) or Content(), self.clock.epoch()
-        moved = Message(
-            next(self._numbers), message.message_id, sent=now if queue.settings.fifo else message.sent, due=now,
-            group=message.group, dedup=message.dedup, size=message.size,
-        )  # fmt: skip
-        carried = msgspec.structs.replace(content, source=source)
-        queue.line.drop(message)
-        queue.total -= 1
-        return self.ledger.enter(
-            Entry(
-                [added(moved, target.stored.number, carried), dropped(message)], message.size,
-                written=lambda: target.arrived(moved), failed=lambda: queue.restore(message),
-            )
-        )  # fmt: skip
 
     # -- in the background
 
@@ -288,45 +207,12 @@ class Sqs:
             self._sweep_later()
 
 
-def _scope(queue: Queue, group: str) -> str:
-    return group if queue.settings.dedup_by_group else ""
-
-
-def _dedup(queue: Queue, content: Content, given: str) -> str:
-    """The deduplication id: as given, or that of the body."""
-    if given or not queue.settings.fifo:
-        return given
-    return hashlib.sha256(content.body.encode()).hexdigest()
-
-
 def permits(target: Queue, source: str) -> bool:
     """May that queue name this one as its dead-letter queue? (RedriveAllowPolicy)"""
     settings = target.settings
     if settings.redrive_permission == "byQueue":
         return source in settings.redrive_sources
     return settings.redrive_permission == "allowAll"
-
-
-def check_dedup(queue: Queue, asked: Mapping[str, Any]) -> None:
-    """What a FIFO queue needs of each message, and a standard queue refuses."""
-    group, dedup = asked.get("MessageGroupId"), asked.get("MessageDeduplicationId")
-    if not queue.settings.fifo:
-        if dedup is not None:
-            raise errors.invalid_value(
-                dedup, "MessageDeduplicationId",
-                "The request includes a parameter that is not valid for this queue type.",
-            )  # fmt: skip
-        contents.check_token(group, "MessageGroupId")
-        return
-    if group is None:
-        raise errors.missing_parameter("MessageGroupId")
-    contents.check_token(group, "MessageGroupId")
-    contents.check_token(dedup, "MessageDeduplicationId")
-    if dedup is None and not queue.settings.by_content:
-        raise errors.invalid_parameter(
-            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
-            "explicitly"
-        )
 
 
 _CHANGING = ("number", "attributes", "tags", "modified", "purged")

@@ -8,9 +8,10 @@ from lambent.errors import AwsError
 from lambent.model import Document
 from lambent.services.sqs import access, contents, errors, receipts
 from lambent.services.sqs.batches import Entry, check_entries, check_size, failed
-from lambent.services.sqs.engine import Sqs, check_dedup
+from lambent.services.sqs.engine import Sqs
 from lambent.services.sqs.nouns import LONGEST_VISIBILITY_S, Message
 from lambent.services.sqs.queue import Queue, Received
+from lambent.services.sqs.sending import check_dedup
 from lambent.services.sqs.shown import received as shown
 from lambent.wire.parse import Call
 
@@ -29,7 +30,7 @@ async def _send(sqs: Sqs, queue: Queue, call: Call, asked: Mapping[str, Any]) ->
     carried = contents.content(_traced(asked, call), queue.settings, sender_of(call))
     contents.check_delay(asked.get("DelaySeconds"), queue.settings)
     check_dedup(queue, asked)
-    sent = await sqs.send(
+    sent = await sqs.sending.send(
         queue, carried, delay_s=asked.get("DelaySeconds") if not queue.settings.fifo else None,
         group=asked.get("MessageGroupId") or "", dedup=asked.get("MessageDeduplicationId") or "",
     )  # fmt: skip
@@ -104,7 +105,7 @@ async def receive_message(sqs: Sqs, call: Call) -> Document:
 def _shown(sqs: Sqs, queue: Queue, received: Received, call: Call) -> Document | None:
     content = queue.content(received.message)
     if content is None:
-        queue.lost(received.message)
+        queue.backlog.drop(received.message)
         return None
     handle = receipts.handle_of(received.receipt, sqs.key)
     return shown(received.message, content, handle, call.parameters, fifo=queue.settings.fifo)

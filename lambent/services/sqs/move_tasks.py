@@ -78,7 +78,7 @@ async def start_message_move_task(sqs: Sqs, call: Call) -> Document:
         )
     task = Task(
         id=str(uuid.uuid4()), source=source.stored.arn, destination=destination, rate=rate or 0, to_move=source.total,
-        upto=sqs.next_number(), started=sqs.clock.epoch(),
+        upto=sqs.sending.next_number(), started=sqs.clock.epoch(),
     )  # fmt: skip
     await sqs.store.write([("sqs_task_put", msgspec.structs.asdict(task))])
     sqs.spawn(_run(sqs, task))
@@ -165,11 +165,11 @@ async def _move_some(sqs: Sqs, task: Task) -> int:
             break
         content = source.content(received.message)
         if content is None:
-            source.lost(received.message)
+            source.backlog.drop(received.message)
             continue
         received.message.content = content
         received.message.receives = 0
-        moved.append(sqs.move(source, received.message, _target(sqs, task, source, received, content)))
+        moved.append(sqs.sending.move(source, received.message, _target(sqs, task, source, received, content)))
     await asyncio.gather(*moved)
     return len(moved)
 

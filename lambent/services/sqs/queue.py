@@ -1,24 +1,18 @@
-"""One queue at work: messages come, are received, come back or are deleted; whoever waits for one is served.
-
-Of a long queue only the next messages are in memory: `_read_to` is the number up to which all of them are, in the line;
-what lies beyond is read when the line runs low.
-"""
+"""One queue at work: messages come, are received, come back or are deleted; whoever waits for one is served."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from lambent.clock import Clock, Timer
 from lambent.errors import AwsError
 from lambent.services.sqs import errors
 from lambent.services.sqs.attempts import Attempts
+from lambent.services.sqs.backlog import Backlog
 from lambent.services.sqs.dedup import Dedup
 from lambent.services.sqs.ledger import MessageLedger, dropped
 from lambent.services.sqs.line import Line
-from lambent.services.sqs.lines import new_line
 from lambent.services.sqs.nouns import (
     LONGEST_VISIBILITY_S,
     MOST_IN_FLIGHT,
@@ -29,15 +23,8 @@ from lambent.services.sqs.nouns import (
 )
 from lambent.services.sqs.queue_attributes import settings_of
 from lambent.services.sqs.receipts import Receipt, new_flight
-from lambent.store.connection import Row
 from lambent.store.ledger import Entry
 from lambent.store.sqs import SqsStore
-
-PAGE = 500  # messages read from disk at once
-MOST_READY = 1_000  # messages that wait in memory as they come; more wait on disk
-SMALL = 8_192  # bytes of a message that is kept whole until it goes out
-PAGES = 8  # read in a row before others get their turn
-_decode = msgspec.json.Decoder(Content).decode
 
 
 class Received(NamedTuple):
@@ -59,29 +46,25 @@ Bury = Callable[["Queue", Message], bool]  # to the dead-letter queue; False: th
 
 
 class Queue:
-    """Mutable, on the event loop only. `total` counts the messages on disk."""
+    """Mutable, on the event loop only."""
 
     def __init__(
         self, stored: StoredQueue, store: SqsStore, ledger: MessageLedger, clock: Clock, *, bury: Bury, total: int = 0
     ) -> None:
         self.stored = stored
         self.settings: QueueSettings = settings_of(stored)
-        self.total = total
+        self.backlog = Backlog(stored.number, store, fifo=self.settings.fifo, total=total)
         self.closed = False
         self.dedup = Dedup(stored.number)
         self.attempts = Attempts()
-        self._store = store
         self._ledger = ledger
         self._clock = clock
         self._bury = bury
-        self.line: Line = new_line(fifo=self.settings.fifo)
-        self._read_to = 0
-        self._unread = total > 0  # may there be more on disk, beyond `_read_to`?
         self._waiters: deque[_Waiter] = deque()
         self._timer: Timer | None = None
 
     def __repr__(self) -> str:
-        return f"<Queue {self.stored.arn} of {self.total}, {len(self.line)} in memory>"
+        return f"<Queue {self.stored.arn} with {self.backlog!r}>"
 
     def change(self, stored: StoredQueue) -> None:
         """It is set up in another way from now on."""
@@ -89,20 +72,18 @@ class Queue:
 
     # -- messages come
 
+    @property
+    def line(self) -> Line:
+        return self.backlog.line
+
+    @property
+    def total(self) -> int:
+        return self.backlog.total
+
     def arrived(self, message: Message) -> None:
-        """It is on disk. Behind others that only are there it waits with them."""
-        self.total += 1
-        if message.id <= self._read_to:
-            return  # a page was read since it was written, and it was in it
-        self._unread = self._unread or len(self.line) - self.line.flying - self.line.delayed >= MOST_READY
-        if self._unread:
-            return
-        now = self._clock.epoch()
-        if message.size > SMALL or message.due > now:
-            message.content = None
-        self._read_to = message.id
-        self.line.add(message, now)
-        self._serve()
+        """It is on disk."""
+        if self.backlog.arrived(message, self._clock.epoch()):
+            self._serve()
 
     # -- and go out
 
@@ -112,7 +93,7 @@ class Queue:
         if self.line.flying >= MOST_IN_FLIGHT and not self.settings.fifo:
             raise AwsError("Too many messages in flight.", code="OverLimit", status=403)
         found: list[Received] = []
-        while len(found) < most and self._fill(now):
+        while len(found) < most and self.backlog.has_one(now):
             for message in self.line.take(most - len(found), now, now + visibility_s):
                 if self._is_over(message, now) or self._is_dead(message):
                     continue
@@ -151,31 +132,21 @@ class Queue:
 
     def content(self, message: Message) -> Content | None:
         """What it carries; None if it has gone from the disk meanwhile."""
-        if message.content is not None:
-            found, message.content = message.content, None  # it will hardly be asked for again
-            return found
-        data = self._store.content(message.id)
-        return None if data is None else _decode(data)
+        return self.backlog.content(message)
 
     def find(self, receipt: Receipt) -> Message | None:
         """The message that was given out with that receipt, if it is still there."""
-        found = self.line.find(receipt.id)
-        if found is None and receipt.id > self._read_to:
-            row = self._store.find(receipt.id, self.stored.number)  # given out before a restart, and not read again yet
-            found = None if row is None else message_from(row)
-        return found
+        return self.backlog.find(receipt.id)
 
     def drop(self, message: Message) -> "asyncio.Future[None]":
         """Delete it. If that cannot be written it is what it was: in flight, for as long as it was to be."""
-        self.line.drop(message)
-        self.total -= 1
+        self.backlog.drop(message)
         return self._ledger.enter(Entry([dropped(message)], failed=lambda: self.restore(message)))
 
     def drop_all(self, messages: Sequence[Message]) -> "asyncio.Future[None]":
         """Delete them in one step."""
         for message in messages:
-            self.line.drop(message)
-        self.total -= len(messages)
+            self.backlog.drop(message)
 
         def failed() -> None:
             for message in messages:
@@ -185,11 +156,8 @@ class Queue:
 
     def restore(self, message: Message) -> None:
         """What was to go has to stay after all."""
-        self.total += 1
-        message.gone = False
-        if message.id <= self._read_to:
-            self.line.add(message, self._clock.epoch())
-            self._serve()
+        self.backlog.restore(message, self._clock.epoch())
+        self._serve()
 
     def hide(self, message: Message, visibility_s: float) -> None:
         """One in flight is visible again in so many seconds. Raises InvalidParameterValue beyond 12 hours in all."""
@@ -203,34 +171,14 @@ class Queue:
         self._ledger.note(message)
         self._serve()
 
-    def purged(self, upto: int) -> None:
-        """All messages up to that number are to go. What has come meanwhile is read from disk again."""
-        self.line.clear()
-        self.total = 0
-        self._read_to = upto
-        self._unread = True
-
     async def expire(self, now: float) -> None:
         """Remove those that were kept for as long as they were to be, as far as they are the oldest; others that were
         moved here at a great age are met as they go out."""
-        before, number = now - self.settings.retention_s, self.stored.number
-        while not self.closed:
-            page = self._store.after(number, 0, PAGE)
-            over = [row["id"] for row in page if row["sent"] < before]
-            for each in over:
-                message = self.line.find(each)
-                if message is not None:
-                    self.line.drop(message)
+        more = True
+        while more and not self.closed:
+            over, more = self.backlog.too_old(now - self.settings.retention_s)
             if over:
-                self.total -= len(over)
                 await self._ledger.enter(Entry([("sqs_message_drop", {"id": each}) for each in over]))
-            if not over or len(page) < PAGE:
-                return
-
-    def lost(self, message: Message) -> None:
-        """It was not on disk any more."""
-        self.line.drop(message)
-        self.total -= 1
 
     def hush(self) -> None:
         """Whoever waits gets what there is, and nobody waits any more."""
@@ -249,33 +197,9 @@ class Queue:
             self._timer.cancel()
 
     def counts(self) -> dict[str, int]:
-        self.line.wake(self._clock.epoch())
-        flying, delayed = self.line.flying, self.line.delayed
-        return {
-            "ApproximateNumberOfMessages": max(0, self.total - flying - delayed),
-            "ApproximateNumberOfMessagesNotVisible": flying,
-            "ApproximateNumberOfMessagesDelayed": delayed,
-        }
+        return self.backlog.counts(self._clock.epoch())
 
     # -- details
-
-    def _fill(self, now: float) -> bool:
-        """Is there a message to be taken? Reads more of them from disk if there may be."""
-        self.line.wake(now)
-        pages = 0
-        while not self.line.ready():
-            if not self._unread or pages == PAGES or len(self.line) >= MOST_IN_FLIGHT:
-                return False
-            pages += 1
-            self._read_page(now)
-        return True
-
-    def _read_page(self, now: float) -> None:
-        rows = self._store.after(self.stored.number, self._read_to, PAGE)
-        for row in rows:
-            self.line.add(message_from(row), now)
-            self._read_to = row["id"]
-        self._unread = len(rows) == PAGE
 
     def _is_over(self, message: Message, now: float) -> bool:
         """Has it been kept for as long as it was to be?"""
@@ -317,11 +241,3 @@ def _give_up(waiter: _Waiter) -> None:
 def _look_at(future: "asyncio.Future[None]") -> None:
     if not future.cancelled():
         future.exception()
-
-
-def message_from(row: Row) -> Message:
-    """A message as it lies on disk, without what it carries."""
-    return Message(
-        row["id"], row["message_id"], sent=row["sent"], due=row["due"], group=row["group_id"], dedup=row["dedup_id"],
-        size=row["size"], receives=row["receives"], first_received=row["first_received"],
-    )  # fmt: skip

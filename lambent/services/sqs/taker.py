@@ -3,9 +3,10 @@
 from lambent.errors import AwsError, Undeliverable
 from lambent.services.post import Outgoing
 from lambent.services.sqs import access, contents
-from lambent.services.sqs.engine import Sqs, check_dedup
+from lambent.services.sqs.engine import Sqs
 from lambent.services.sqs.nouns import Content
 from lambent.services.sqs.queue import Queue
+from lambent.services.sqs.sending import check_dedup
 from lambent.store.ledger import Entry
 
 
@@ -25,7 +26,7 @@ class QueueTaker:
         except AwsError as error:
             raise Undeliverable(error.message) from error
         dedup = outgoing.dedup if queue.settings.fifo else ""
-        entry = self._sqs.pass_on(queue, content, group=outgoing.group, dedup=dedup)
+        entry = self._sqs.sending.pass_on(queue, content, group=outgoing.group, dedup=dedup)
         return () if entry is None else (entry,)
 
     def _demand(self, queue: Queue, outgoing: Outgoing) -> None:

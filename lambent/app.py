@@ -61,6 +61,7 @@ from lambent.sandbox.keeper import Keeper
 from lambent.sandbox.starter import Starter
 from lambent.sandbox.surroundings import Surroundings
 from lambent.scaling import Autoscaling
+from lambent.services import neighbours
 from lambent.settings import Settings, names_in
 from lambent.store.answers import Answers
 from lambent.store.moment import Moment
@@ -181,9 +182,11 @@ class App:
         )  # fmt: skip
         executions = self.executions
         durable = DurableApi(executions.store, executions, self.names, self.clock, self.control.permits)
+        self.neighbours = neighbours.Neighbours()
         self.frontdoor = FrontDoor(
             wire, self.control, self.data, self.extras, services, urls=urls.answer,
             durable=durable.operations | sdk_operations(executions),
+            neighbours=dict.fromkeys(neighbours.HOSTS, self.neighbours.answer),
         )  # fmt: skip
         spooling = Spooling(self.triggers.s3.files.new, self.identity.authenticator.admits)
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB, spooler=spooling.spool)
@@ -242,6 +245,7 @@ class App:
         await self.keeper.close(max(0.0, deadline - time.monotonic()))
         await self.data.streams.close()
         self.doors.close()
+        self.neighbours.close()
         await self.control.close()
         for task in self._tasks:
             task.cancel()

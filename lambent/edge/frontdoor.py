@@ -21,6 +21,7 @@ from lambent.wire.parse import Call, Wire
 log = logging.getLogger("lambent")
 
 Answers = Callable[[Call], Awaitable[Document]]  # one service's operations
+Neighbour = Callable[[Call], Awaitable[Response]]
 
 INVOKES = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")
 
@@ -38,9 +39,11 @@ class FrontDoor:
         *,
         urls: Handler | None = None,
         durable: Mapping[str, Answers] | None = None,
+        neighbours: Mapping[str, Neighbour] | None = None,
     ) -> None:
         """`services`: what answers calls of the services beside Lambda, by botocore's name; `urls`: what answers
-        requests to function URLs; `durable`: what answers Lambda's operations on durable executions, by their names.
+        requests to function URLs; `durable`: what answers Lambda's operations on durable executions, by their names;
+        `neighbours`: what answers for services that are not ours.
         """
         self.wire = wire
         self.control = control
@@ -48,6 +51,7 @@ class FrontDoor:
         self.extras = extras
         self.services = services or {}
         self.durable = durable or {}
+        self.neighbours = neighbours or {}
         self.urls = urls
         self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
@@ -67,7 +71,7 @@ class FrontDoor:
             if call.service == "lambda":
                 durable = self.durable.get(call.operation)
                 return self.wire.render(call, await (durable(call) if durable else handle(self.control, call)))
-            return self.wire.render(call, await self._beside(call))
+            return await self._beside(call)
         except AwsError as error:
             return self._refuse(asked, error)
         except LambentError as error:
@@ -87,12 +91,16 @@ class FrontDoor:
         finally:
             spool.discard()
 
-    async def _beside(self, call: Call) -> Document:
+    async def _beside(self, call: Call) -> Response:
+        """A service beside Lambda: ours, or a neighbour's, whose answer goes out as it is."""
         answer = self.services.get(call.service)
-        if answer is None:
-            served = ", ".join(["lambda", *sorted(self.services)])
-            raise NotImplementedYet(f"{call.service}:{call.operation} is not built yet. Lambent serves: {served}.")
-        return await answer(call)
+        if answer is not None:
+            return self.wire.render(call, await answer(call))
+        neighbour = self.neighbours.get(call.service)
+        if neighbour is not None:
+            return await neighbour(call)
+        served = ", ".join(["lambda", *sorted(self.services)])
+        raise NotImplementedYet(f"{call.service}:{call.operation} is not built yet. Lambent serves: {served}.")
 
     def _traced(self, call: Call, result: Document, trace: str) -> Response:
         if isinstance(result, Replay):

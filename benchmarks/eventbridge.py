@@ -3,8 +3,9 @@
     python benchmarks/eventbridge.py [--events 20000] [--rules 1000]
 
 Each rule wants a source and a type of details, and a number in the detail; each event fits one of them, whose target is
-a queue, so that each event is a message on disk before it is answered; rates are of events, times of calls. PutEvents over HTTP with ten entries a call from
-sixteen connections of another process; in the last row no rule names anything that an event could be looked up by.
+a queue, so that each event is a message on disk before it is answered. PutEvents over HTTP with ten entries a call from
+sixteen connections of another process: rates are of events, times of calls. In the last row the rules name no source
+and no type.
 """
 
 import argparse

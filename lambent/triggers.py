@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from lambent import mapping_sources
+from lambent.clock import RealClock
 from lambent.control.control import Control
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
@@ -99,8 +100,9 @@ class Triggers:
         self.post.takers["s3"] = BucketTaker(self.s3)
         control.objects = CodeObjects(self.s3, Buckets(control.settings.code_buckets))
         self.logs = Logs(
-            LogsStore(database), self.ledger, self.post, clock, logbook=logbook, allowed=functions.check
-        )
+            LogsStore(database), self.ledger, self.post, clock, real=RealClock(), logbook=logbook,
+            allowed=functions.check,
+        )  # fmt: skip
         self.watches = Watches(self.logs)
         self.answers: dict[str, Answers] = {
             "s3": partial(handle_s3, self.s3),

@@ -1,6 +1,5 @@
 """The operations on log streams and events. Source: CloudWatch Logs API Reference; recordings of AWS (errors.tsv)."""
 
-import asyncio
 from collections.abc import Callable
 
 from lambent.errors import NotImplementedYet
@@ -113,7 +112,7 @@ async def get_log_events(logs: Logs, call: Call) -> Document:
     token = asked.get("nextToken")
     if token:
         is_forward, after = unseal(token)
-    found = await asyncio.to_thread(
+    found = await logs.apart(
         page, logs, group, _wanted(call, lambda event: event.stream == name, is_forward=is_forward, after=after)
     )
     events = found.events if is_forward else found.events[::-1]
@@ -152,7 +151,7 @@ async def filter_log_events(logs: Logs, call: Call) -> Document:
     is_forward, after = asked.get("startFromHead") is not False, ""
     if asked.get("nextToken"):
         is_forward, after = unseal(asked["nextToken"])
-    found = await asyncio.to_thread(
+    found = await logs.apart(
         page, logs, group, _wanted(call, wants, is_forward=is_forward, after=after, includes_end=True)
     )
     shown = [
@@ -167,7 +166,7 @@ async def filter_log_events(logs: Logs, call: Call) -> Document:
 async def test_metric_filter(logs: Logs, call: Call) -> Document:
     """Which of some messages a filter pattern means, and the values that it names."""
     messages, extract = call.parameters["logEventMessages"], compile_filter(call.parameters["filterPattern"]).extract
-    found = await asyncio.to_thread(lambda: [extract(message) for message in messages])
+    found = await logs.apart(lambda: [extract(message) for message in messages])
     matches = [
         {"eventNumber": place + 1, "eventMessage": message, "extractedValues": values}
         for place, (message, values) in enumerate(zip(messages, found, strict=True))

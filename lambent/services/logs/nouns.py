@@ -68,6 +68,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     taken: int = 0
 
 
+def columns(key: Key) -> dict[str, Any]:
+    """Of a row of something in that group."""
+    return dict(zip(("account", "region", "group_name"), key, strict=True))
+
+
 def group_arn(key: Key) -> str:
     account, region, name = key
     return f"arn:aws:logs:{region}:{account}:log-group:{name}"

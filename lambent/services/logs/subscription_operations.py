@@ -32,7 +32,7 @@ async def put_subscription_filter(logs: Logs, watches: Watches, call: Call) -> D
     )  # fmt: skip
     if len(others) >= MOST_FILTERS:
         raise limit_exceeded()
-    logs.demand_permission(key, rule)
+    logs.subscribers.demand_permission(key, rule)
     _refuse_loop(group, rule)
     filters = tuple(sorted((*others, rule), key=lambda each: each.name))
     await logs.put_group(replace(group, settings=replace(group.settings, filters=filters)))

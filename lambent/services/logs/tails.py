@@ -68,7 +68,9 @@ class Tail:
 class Tails:
     """All sessions. Mutable, on the event loop only."""
 
-    def __init__(self) -> None:
+    def __init__(self, apart: Callable[..., Awaitable[Any]]) -> None:
+        """`apart` does work in a thread."""
+        self._apart = apart
         self._open: set[Tail] = set()
         self._ending = asyncio.Event()
 
@@ -77,7 +79,7 @@ class Tails:
 
     async def offer(self, key: Key, events: Sequence[LogEvent]) -> None:
         for tail in [tail for tail in self._open if key in tail.groups]:
-            tail.take(key, await asyncio.to_thread(tail.wanted, events))
+            tail.take(key, await self._apart(tail.wanted, events))
 
     def end(self) -> None:
         """The server is about to stop."""

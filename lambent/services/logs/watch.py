@@ -45,7 +45,7 @@ class Watch:
 
     async def _follow(self) -> None:
         if self._marks is None:
-            self._marks = await asyncio.to_thread(self._ends)
+            self._marks = await self._logs.apart(self._ends)
             await self._keep(self._marks)
         self.ready.set()
         while True:
@@ -64,7 +64,7 @@ class Watch:
 
     async def _turn(self, marks: dict[Path, Mark]) -> bool:
         """Whether there was something."""
-        found = await asyncio.to_thread(self._read, marks)
+        found = await self._logs.apart(self._read, marks)
         for directory, (events, mark) in found.items():
             with self._logs.clock.working():
                 await self._pass_on(directory, events, mark)
@@ -82,7 +82,7 @@ class Watch:
     async def _pass_on(self, directory: Path, events: list[LogEvent], mark: Mark) -> None:
         group = await self._logs.find(self._key)
         if group is not None and group.settings.filters:
-            out = await self._logs.deliveries(group, events)
+            out = await self._logs.subscribers.deliveries(group, events)
             await self._logs.ledger.enter(Entry([self._mark_row(directory, mark)]), *out)
         await self._logs.tails.offer(self._key, events)
 

@@ -83,7 +83,7 @@ def detail(happened: Happened, bucket: Bucket) -> dict[str, Any]:
     thing: dict[str, Any] = {"key": found.key}
     if happened.name.startswith("ObjectCreated"):
         thing["size"] = found.size
-    if not happened.name.startswith("ObjectRemoved") or found.marker:
+    if not happened.name.startswith("ObjectRemoved") or happened.name.endswith("MarkerCreated"):
         thing["etag"] = found.etag
     if bucket.versioned and found.version != NULL:
         thing["version-id"] = found.version

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lambent.errors import AwsError
-from lambent.services.s3 import conditions, multipart, pages, ranges
+from lambent.services.s3 import conditions, multipart, pages, ranges, records
 from lambent.services.s3.multipart import UploadAbout
 from lambent.services.s3.notices import is_meant
-from lambent.services.s3.nouns import About, Part, Stored
+from lambent.services.s3.nouns import About, Bucket, Part, Settings, Stored
 from lambent.services.s3.ranges import Span
 from lambent.store import checksums
 
@@ -243,3 +243,32 @@ def test_a_configuration_is_meant_by_its_events_and_filters(
         named = [{"Name": name, "Value": value} for name, value in rules]
         configuration["Filter"] = {"Key": {"FilterRules": named}}  # type: ignore[assignment]
     assert is_meant(configuration, "s3:ObjectCreated:Put", key) is meant
+
+
+# Recorded of AWS: s3__test_s3_notifications_eventbridge.json, test_object_created_put and …_versioned.
+@pytest.mark.parametrize(
+    ("name", "version", "marker", "type_", "thing", "more"),
+    [
+        (
+            "ObjectCreated:Put", "null", False, "Object Created", ["etag", "key", "sequencer", "size"],
+            {"reason": "PutObject"},
+        ),
+        (
+            "ObjectRemoved:Delete", "null", False, "Object Deleted", ["key", "sequencer"],
+            {"reason": "DeleteObject", "deletion-type": "Permanently Deleted"},
+        ),
+        (
+            "ObjectRemoved:Delete", "v3", True, "Object Deleted", ["key", "sequencer", "version-id"],
+            {"reason": "DeleteObject", "deletion-type": "Permanently Deleted"},
+        ),
+    ],
+)  # fmt: skip
+def test_the_bus_is_told_what_aws_tells_it(  # noqa: PLR0917 -- one row of the table
+    name: str, version: str, marker: bool, type_: str, thing: list[str], more: dict[str, str]
+) -> None:
+    bucket = Bucket("b", "1", "us-east-1", 0.0, Settings(versioning="" if version == "null" else "Suspended"))
+    happened = records.Happened(name, FOUND._replace(version=version, marker=marker), "r", "127.0.0.1", "1", "1", "00")
+    detail = records.detail(happened, bucket)
+    assert (records.detail_type(name), sorted(detail.pop("object"))) == (type_, thing)
+    usual = {"version": "0", "bucket": {"name": "b"}, "request-id": "r", "requester": "1"}
+    assert detail == usual | {"source-ip-address": "127.0.0.1"} | more

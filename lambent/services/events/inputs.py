@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from lambent.errors import Undeliverable, ValidationException
-from lambent.services.events.nouns import Event, Rule, Target, shown_time
+from lambent.services.events.nouns import LARGEST, Event, Rule, Target, shown_time
 from lambent.services.events.paths import MISSING, look_up, steps_of
 
 PREDEFINED = (
@@ -73,10 +73,16 @@ def input_of(target: Target, event: Event, rule: Rule, now: float) -> bytes:
 def transform(transformer: Mapping[str, Any], event: Event, rule: Rule, ingested: str) -> bytes:
     """The template with its placeholders filled. Raises Undeliverable for a template that was to be JSON and is not."""
     template, paths = transformer["InputTemplate"], transformer.get("InputPathsMap") or {}
+    room = LARGEST - len(template)
 
     def fill(found: re.Match[str]) -> str:
+        nonlocal room
         value = _value(found[1], paths, event, rule, ingested)
-        return _in_string(value) if _is_inside_string(template, found.start()) else _as_json(value)
+        text = _in_string(value) if _is_inside_string(template, found.start()) else _as_json(value)
+        room -= len(text)
+        if room < 0:  # a template may name a large event a hundred times
+            raise Undeliverable(f"the filled InputTemplate has more than {LARGEST} bytes")
+        return text
 
     filled = _PLACEHOLDER.sub(fill, template)
     if filled.lstrip().startswith("{") and not _is_json(filled):

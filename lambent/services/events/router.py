@@ -19,7 +19,16 @@ from lambent.store.ledger import Entry
 log = logging.getLogger("lambent")
 
 MOST_HOPS = 5  # from bus to bus: rules that send to each other in a circle must come to an end
+MOST_DELIVERIES = 10_000  # of one event, on all buses: rules of many buses that send to each other multiply it
 _FORBIDDEN = 403
+
+
+class Journey:
+    """What has become of one event so far: `made` counts its deliveries on all buses. Mutable."""
+
+    def __init__(self) -> None:
+        self.hops = 0
+        self.made = 0
 
 
 class Router:
@@ -30,11 +39,12 @@ class Router:
         self._post = post
         self._clock = clock
 
-    def entries(self, bus: Bus, event: Event, hops: int = 0) -> list[Entry]:
+    def entries(self, bus: Bus, event: Event, journey: Journey | None = None) -> list[Entry]:
         """What is to be entered, at once, for the event to be accepted."""
+        journey = journey or Journey()
         found = self._catalog.archived(bus, event, self._clock.epoch())
         for rule in self._catalog.matching(bus.key, event):
-            found += self.to_targets(rule, event, hops)
+            found += self.to_targets(rule, event, journey)
         return found
 
     def replayed(self, bus: Bus, event: Event, only: list[str]) -> list[Entry]:
@@ -42,35 +52,50 @@ class Router:
         rules = [rule for rule in self._catalog.matching(bus.key, event) if not only or rule.arn in only]
         return [entry for rule in rules for entry in self.to_targets(rule, event)]
 
-    def to_targets(self, rule: Rule, event: Event, hops: int = 0) -> list[Entry]:
+    def to_targets(self, rule: Rule, event: Event, journey: Journey | None = None) -> list[Entry]:
         """For all targets of a rule, whatever its pattern says."""
-        return [entry for target in rule.targets.values() for entry in self._to_target(rule, target, event, hops)]
+        journey = journey or Journey()
+        found: list[Entry] = []
+        for target in rule.targets.values():
+            journey.made += 1
+            if journey.made > MOST_DELIVERIES:
+                if journey.made == MOST_DELIVERIES + 1:
+                    log.error(
+                        "%s: event %s was delivered %s times, and is no further", rule.arn, event.id, MOST_DELIVERIES
+                    )
+                break
+            found += self._to_target(rule, target, event, journey)
+        return found
 
-    def _to_target(self, rule: Rule, target: Target, event: Event, hops: int) -> list[Entry]:
+    def _to_target(self, rule: Rule, target: Target, event: Event, journey: Journey) -> list[Entry]:
         body = event.body
         try:
             if target["Arn"].split(":")[2] == "events":
-                return self._to_bus(rule, target, event, hops)
+                return self._to_bus(rule, target, event, journey)
             body = input_of(target, event, rule, self._clock.epoch())
             return list(self._post.entries(outgoing(rule, target, event, body)))
         except Undeliverable as error:
             log.warning("%s: %s could not be delivered to: %s", rule.arn, target["Arn"], error.message)
             return self._dead_letter(rule, target, event, error)
 
-    def _to_bus(self, rule: Rule, target: Target, event: Event, hops: int) -> list[Entry]:
+    def _to_bus(self, rule: Rule, target: Target, event: Event, journey: Journey) -> list[Entry]:
         """The same event on another bus."""
         bus = self._catalog.bus_of(target["Arn"])
         if bus is None:
             raise Undeliverable(f"there is no event bus {target['Arn']}")
-        if hops >= MOST_HOPS:
-            raise Undeliverable(f"the event has come through {hops + 1} buses already")
+        if journey.hops >= MOST_HOPS:
+            raise Undeliverable(f"the event has come through {journey.hops + 1} buses already")
         sender = sender_of(rule, target)
         caller = sender if sender.role else Principal(account=rule.account, arn=f"arn:aws:iam::{rule.account}:root")
         try:
             access.demand(caller, sender.account, bus, {"aws:SourceArn": rule.arn, "aws:SourceAccount": rule.account})
         except AwsError as error:
             raise Undeliverable(error.message) from error
-        return self.entries(bus, event, hops + 1)
+        journey.hops += 1
+        try:
+            return self.entries(bus, event, journey)
+        finally:
+            journey.hops -= 1
 
     def _dead_letter(self, rule: Rule, target: Target, event: Event, why: Undeliverable) -> list[Entry]:
         queue = (target.get("DeadLetterConfig") or {}).get("Arn")

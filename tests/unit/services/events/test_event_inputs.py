@@ -124,3 +124,13 @@ def test_inputs_that_cannot_work_are_refused_at_once(target, message):
     with pytest.raises(ValidationException) as refused:
         check({"Id": "t"} | target)
     assert refused.value.message == message
+
+
+def test_a_template_cannot_make_an_event_a_hundred_times_larger():
+    large = Event(
+        id="1", detail_type="t", source="s", account="1", at=0.0, region="r",
+        detail=json.dumps({"a": "x" * 300_000}).encode(),
+    )  # fmt: skip
+    target = {"InputTransformer": {"InputTemplate": "[" + "<aws.events.event.json>," * 300 + "1]"}}
+    with pytest.raises(Undeliverable, match="more than 1048576 bytes"):
+        input_of(target, large, RULE, 0.0)

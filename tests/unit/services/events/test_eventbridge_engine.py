@@ -11,6 +11,7 @@ from bus_house import ACCOUNT, QUEUE, REGION, House, RefusedError
 from lambent.clock import FixedClock
 from lambent.errors import Undeliverable
 from lambent.principal import Principal
+from lambent.services.events import router
 from lambent.services.post import Outgoing
 
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
@@ -178,6 +179,18 @@ async def test_buses_that_send_to_each_other_come_to_an_end(house):
     await house.rule("seen", {"source": ["shop"]})
     await house.put()
     assert len(house.bodies) == 3
+
+
+async def test_buses_that_multiply_an_event_come_to_an_end(house, monkeypatch):
+    monkeypatch.setattr(router, "MOST_DELIVERIES", 50)
+    for name in ("one", "two"):
+        await house("CreateEventBus", Name=name)
+    for bus, other in (("one", "two"), ("two", "one")):
+        for number in range(5):
+            await house.rule(f"r{number}", {"source": ["shop"]}, {"Arn": BUS + other}, EventBusName=bus)
+        await house.rule("seen", {"source": ["shop"]}, EventBusName=bus)
+    await house.put(EventBusName="one")
+    assert 0 < len(house.bodies) < 50
 
 
 async def test_a_bus_of_another_account_needs_its_permission(house):

@@ -14,7 +14,7 @@ import msgspec
 
 from lambent.observe.logbook import USUAL_GROUP, split, subdirectory
 
-SLACK_S = 60.0  # how far a clock that was set back may have put entries out of order
+SLACK_S = 2.0  # how far a clock that was set back may have put entries out of order
 _HOP = 1 << 16
 
 
@@ -63,7 +63,7 @@ def places(root: Path, account: str, region: str, group: str) -> list[Path]:
     home = root / account / region
     found = list(home.glob(f"*/{subdirectory(group)}"))
     name = group.removeprefix(USUAL_GROUP)
-    if name != group and "/" not in name:
+    if name != group and "/" not in name and name not in ("", ".", ".."):
         found.append(home / name)
     return [directory for directory in found if _is_used(directory)]
 

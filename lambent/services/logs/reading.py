@@ -19,7 +19,7 @@ from lambent.wire import markers
 
 PAGE_BYTES = 1 << 20
 PAGE_EVENTS = 10_000
-LOOKED_THROUGH = 100_000  # events, for one page
+LOOKED_THROUGH = 50_000  # events, for one page
 OVERHEAD = 26  # bytes that AWS counts for an event beside its message
 
 

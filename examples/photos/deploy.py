@@ -24,11 +24,11 @@ MEMORY_MB = 1769  # with which a function gets a whole processor
 
 
 class Photos:
-    """Two buckets, three functions, four queues, a topic and a schedule, in the account of the session."""
+    """Two buckets, three functions, four queues, a topic, a rule and a schedule, in the account of the session."""
 
     def __init__(self, session: boto3.Session, role: str = "", runtime: str = "python3.13") -> None:
-        clients = ("lambda", "s3", "sqs", "sns", "scheduler")
-        self.lambda_, self.s3, self.sqs, self.sns, self.scheduler = (session.client(name) for name in clients)
+        clients = ("lambda", "s3", "sqs", "sns", "events", "scheduler")
+        self.lambda_, self.s3, self.sqs, self.sns, self.events, self.scheduler = map(session.client, clients)
         self.account, self.region = session.client("sts").get_caller_identity()["Account"], session.region_name
         self.role = role or f"arn:aws:iam::{self.account}:role/photos"
         self.runtime = runtime
@@ -49,6 +49,7 @@ class Photos:
         self._functions()
         self._fan_out()
         self._notifications()
+        self._rule()
         self._schedule()
 
     # -- what things are kept in
@@ -66,12 +67,15 @@ class Photos:
         redrive = {"deadLetterTargetArn": self.arn("sqs", "photos-dead"), "maxReceiveCount": TRIES}
         hidden = {"VisibilityTimeout": str(HIDDEN_S)}
         work = hidden | {"RedrivePolicy": json.dumps(redrive)}
-        self.sqs.create_queue(QueueName="photos-catalogue", Attributes=work | self._open_to_topic("photos-catalogue"))
-        self.sqs.create_queue(QueueName="photos-news", Attributes=self._open_to_topic("photos-news"))
+        self.sqs.create_queue(QueueName="photos-catalogue", Attributes=work | self._open("photos-catalogue"))
+        self.sqs.create_queue(QueueName="photos-news", Attributes=self._open("photos-news"))
 
-    def _open_to_topic(self, queue: str) -> dict[str, str]:
-        may = allow("sns", "sqs:SendMessage", self.arn("sqs", queue), self.arn("sns", "photos-made"))
-        return {"Policy": json.dumps(may)}
+    def _open(self, queue: str) -> dict[str, str]:
+        """The policy by which the topic and the rule may send to a queue."""
+        topic, rule = self.arn("sns", "photos-made"), self.arn("events", "rule/photos-swept")
+        target = self.arn("sqs", queue)
+        may = allow("sns", "sqs:SendMessage", target, topic), allow("events", "sqs:SendMessage", target, rule)
+        return {"Policy": policy(*may)}
 
     # -- what is done
 
@@ -108,7 +112,7 @@ class Photos:
         """What is said of a thumbnail goes to the work and to the news, as S3 said it (raw)."""
         topic = self.sns.create_topic(Name="photos-made")["TopicArn"]
         may = allow("s3", "sns:Publish", topic, f"arn:aws:s3:::{self.thumbnails}")
-        self.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(may))
+        self.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy(may))
         for queue in ("photos-catalogue", "photos-news"):
             target = self.arn("sqs", queue)
             self.sns.subscribe(
@@ -125,10 +129,22 @@ class Photos:
         function = {"LambdaFunctionArn": self.arn("lambda", "function:photos-thumbnail")} | created("suffix", ".jpg")
         topic = {"TopicArn": self.arn("sns", "photos-made")} | created("prefix", "thumbnails/")
         for bucket, configuration in (
-            (self.uploads, {"LambdaFunctionConfigurations": [function]}),
+            (self.uploads, {"LambdaFunctionConfigurations": [function], "EventBridgeConfiguration": {}}),
             (self.thumbnails, {"TopicConfigurations": [topic]}),
         ):
             self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+
+    def _rule(self) -> None:
+        """That a photograph was swept away is news, too: the bucket tells the bus, the rule knows whom to tell."""
+        pattern = {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Deleted"],
+            "detail": {"bucket": {"name": [self.uploads]}},
+        }
+        self.events.put_rule(Name="photos-swept", EventPattern=json.dumps(pattern))
+        short = {"InputPathsMap": {"key": "$.detail.object.key"}, "InputTemplate": '{"swept": <key>}'}
+        target = {"Id": "news", "Arn": self.arn("sqs", "photos-news"), "InputTransformer": short}
+        self.events.put_targets(Rule="photos-swept", Targets=[target])
 
     def _schedule(self) -> None:
         """Every night at three. The event says for which time, which is not when it runs."""
@@ -146,12 +162,15 @@ def created(name: str, value: str) -> dict[str, Any]:
 
 
 def allow(service: str, action: str, resource: str, source: str) -> dict[str, Any]:
-    """A policy by which a service may do one thing, on behalf of one source only."""
-    statement = {
+    """The statement by which a service may do one thing, on behalf of one source only."""
+    return {
         "Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": action,
         "Resource": resource, "Condition": {"ArnLike": {"aws:SourceArn": source}},
     }  # fmt: skip
-    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def zipped(name: str, package: bytes = b"") -> bytes:

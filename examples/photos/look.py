@@ -21,7 +21,9 @@ def found(photos: Photos) -> list[tuple[str, ...]]:
     kept = {PurePosixPath(key).stem: json.loads(body) for key, body in objects(photos, "catalogue/")}
     reports = [json.loads(body) for _, body in objects(photos, "reports/")]
     swept, left = ({PurePosixPath(key).name for each in reports for key in each[what]} for what in ("swept", "left"))
-    told = {name for notice in peek(photos, "photos-news") for name in named(notice)}
+    news = peek(photos, "photos-news")
+    made_known = {name for notice in news for name in named(notice)}
+    gone_known = {PurePosixPath(notice["swept"]).name for notice in news if "swept" in notice}
     failures = {
         name: why(letter) for letter in peek(photos, "photos-failed") for name in named(letter["requestPayload"])
     }
@@ -31,8 +33,8 @@ def found(photos: Photos) -> list[tuple[str, ...]]:
         entry = kept.get(PurePosixPath(name).stem)
         night = "swept" if name in swept else "left" if name in left else NOTHING
         catalogued = f"{entry['width']}x{entry['height']}" if entry else NOTHING
-        news = "yes" if name in told else NOTHING
-        rows.append((name, made.get(name, NOTHING), catalogued, news, failures.get(name, NOTHING), night))
+        told = ", ".join(["made"] * (name in made_known) + ["swept"] * (name in gone_known)) or NOTHING
+        rows.append((name, made.get(name, NOTHING), catalogued, told, failures.get(name, NOTHING), night))
     return rows
 
 

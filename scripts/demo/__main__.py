@@ -115,7 +115,7 @@ def story(running: server.Server) -> None:
 
 def second_story() -> None:
     """examples/photos on a server of its own, whose time need not be waited for."""
-    say("examples/photos: bucket, function, bucket, topic, queue, function, and what comes in the night")
+    say("examples/photos: bucket, function, bucket, topic, queue, function; a schedule and a rule in the night")
     running = server.Server("--clock", "virtual")
     try:
         shown = photos.Story(running.url, server.newest_python(running.status())).tell()
@@ -124,7 +124,7 @@ def second_story() -> None:
         raise
     finally:
         running.stop()
-    check(shown.count("swept") == len(PHOTOS), "not every photograph went all the way")
+    check(shown.count("made, swept") == len(PHOTOS), "not every photograph went all the way")
     check("UnidentifiedImageError, 2 attempts" in shown, "nothing came to the queue of failures")
     shutil.rmtree(running.folder)
 

@@ -17,7 +17,7 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing_running() -> None:
     assert "UnidentifiedImageError" in done.stdout
     assert "Task timed out after 1.00 seconds" in done.stdout
     assert sorted(path.suffix for path in (ROOT / "demo-output").iterdir()) == [".jpg"] * 8
-    assert len(re.findall(r"^\w+\.jpg .* swept$", done.stdout, re.MULTILINE)) == 4
+    assert len(re.findall(r"^\w+\.jpg .* made, swept .* swept$", done.stdout, re.MULTILINE)) == 4
     folder = re.search(r"data in (\S+)", done.stdout)
     assert folder is not None
     assert subprocess.run(["pgrep", "-f", folder[1]], capture_output=True, check=False).stdout == b""

@@ -54,9 +54,9 @@ def test_photographs_go_all_the_way_and_what_fails_is_told(serve: Serve) -> None
     rows = [line.replace(" kB", "").split() for line in run(server, "look.py").splitlines()]
     assert all(float(rows[each].pop(1)) > 1 for each in (1, 3))  # the thumbnails' sizes
     assert rows[1:] == [
-        ["cat.jpg", "160x106", "yes", "-", "swept"],
+        ["cat.jpg", "160x106", "made,", "swept", "-", "swept"],
         ["notes.txt", "-", "-", "-", "-", "left"],
-        ["rocket.jpg", "160x107", "yes", "-", "swept"],
+        ["rocket.jpg", "160x107", "made,", "swept", "-", "swept"],
         ["shopping", "list.jpg", "-", "-", "-", "UnidentifiedImageError,", "2", "attempts", "left"],
         ["the", "catalogue", "could", "make", "nothing", "of:", "milk"],
     ]

@@ -22,6 +22,7 @@ from lambent.services.logs.watch import Watches
 from lambent.services.post import FunctionTaker, Outgoing, Post
 from lambent.services.s3.code import CodeObjects
 from lambent.services.s3.engine import S3
+from lambent.services.s3.reaper import Reaper
 from lambent.services.s3.registry import handle as handle_s3
 from lambent.services.s3.taker import BucketTaker
 from lambent.services.scheduler.engine import Scheduler
@@ -97,6 +98,7 @@ class Triggers:
         self.scheduler = Scheduler(SchedulerStore(database), self.ledger, self.post, clock)
         files = ObjectFiles(control.settings.data_dir / "s3")
         self.s3 = S3(S3Store(database), files, self.ledger, self.post, clock)
+        self.reaper = Reaper(self.s3)
         self.post.takers["s3"] = BucketTaker(self.s3)
         control.objects = CodeObjects(self.s3, Buckets(control.settings.code_buckets))
         self.logs = Logs(
@@ -141,6 +143,7 @@ class Triggers:
         self.logs.close()
         await self.events.close()
         await self.sns.close()
+        self.reaper.close()
         await self.s3.close()
         await self.sqs.close()
         await self.ledger.close()

@@ -402,6 +402,41 @@ def test_a_function_puts_and_gets_large_objects_with_its_own_boto3(home: Server,
     assert s3.head_object(Bucket=bucket, Key="from inside")["ContentLength"] == 3_000_000
 
 
+def test_what_lifecycle_rules_end_goes_at_midnight_of_the_virtual_clock(serve: Serve) -> None:
+    server = serve("--clock", "virtual")
+    s3 = client(server.endpoint, service="s3")
+    s3.create_bucket(Bucket="ends")
+    sqs, url, arn = queue_of(server, "ended")
+    configuration = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:LifecycleExpiration:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="ends", NotificationConfiguration=configuration)
+    rules = [
+        {"Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 2}},
+        {"Status": "Enabled", "Filter": {}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
+    ]
+    s3.put_bucket_lifecycle_configuration(Bucket="ends", LifecycleConfiguration={"Rules": rules})
+    assert len(s3.get_bucket_lifecycle_configuration(Bucket="ends")["Rules"]) == 2
+    for key in ("logs/a", "kept"):
+        s3.put_object(Bucket="ends", Key=key, Body=b"x")
+    s3.create_multipart_upload(Bucket="ends", Key="half")
+
+    def pass_days(days: int) -> None:
+        body = json.dumps({"seconds": days * 86_400}).encode()
+        request = urllib.request.Request(f"{server.endpoint}/_lambent/clock/advance", body, method="POST")
+        with urllib.request.urlopen(request, timeout=60):
+            pass
+
+    def keys() -> list[str]:
+        return [each["Key"] for each in s3.list_objects_v2(Bucket="ends")["Contents"]]
+
+    pass_days(1)
+    assert keys() == ["kept", "logs/a"]
+    pass_days(3)
+    wait_until(lambda: keys() == ["kept"])
+    wait_until(lambda: "Uploads" not in s3.list_multipart_uploads(Bucket="ends"))
+    record = next(body["Records"][0] for body in received(sqs, url) if "Records" in body)
+    assert (record["eventName"], record["s3"]["object"]["key"]) == ("LifecycleExpiration:Delete", "logs/a")
+
+
 def test_what_was_accepted_is_there_and_told_of_after_a_kill(serve: Serve) -> None:
     server = serve()
     s3 = client(server.endpoint, service="s3")

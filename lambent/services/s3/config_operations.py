@@ -7,7 +7,7 @@ import msgspec
 from lambent.errors import AwsError, NotImplementedYet
 from lambent.iam.policy import statements_of
 from lambent.model import Document
-from lambent.services.s3 import access, errors
+from lambent.services.s3 import access, errors, lifecycle
 from lambent.services.s3.about import no_acls
 from lambent.services.s3.bucket_operations import GRANTS, owner
 from lambent.services.s3.engine import S3
@@ -104,6 +104,27 @@ async def delete_public_access_block(s3: S3, call: Call) -> Document:
     return {}
 
 
+async def get_bucket_lifecycle_configuration(s3: S3, call: Call) -> Document:
+    bucket = access.named(s3, call)
+    if not bucket.settings.lifecycle:
+        message = "The lifecycle configuration does not exist"
+        raise errors.missing_configuration("NoSuchLifecycleConfiguration", message, bucket.name)
+    return {"Rules": list(bucket.settings.lifecycle)}
+
+
+async def put_bucket_lifecycle_configuration(s3: S3, call: Call) -> Document:
+    bucket = access.named(s3, call)
+    rules = lifecycle.checked((call.parameters.get("LifecycleConfiguration") or {}).get("Rules") or [])
+    await s3.change(bucket, lifecycle=rules)
+    s3.reap()
+    return {}
+
+
+async def delete_bucket_lifecycle(s3: S3, call: Call) -> Document:
+    await s3.change(access.named(s3, call), lifecycle=[])
+    return {}
+
+
 # What is so for every bucket here
 
 
@@ -173,9 +194,6 @@ async def nothing_set(s3: S3, call: Call) -> Document:
 
 MISSING = {
     "GetBucketCors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "GetBucketLifecycleConfiguration": (
-        "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist",
-    ),
     "GetBucketReplication": (
         "ReplicationConfigurationNotFoundError", "The replication configuration was not found",
     ),

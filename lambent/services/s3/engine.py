@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakValueDictionary
@@ -38,6 +38,7 @@ class S3:
         self.post = post
         self.clock = clock
         self.buckets: dict[str, Bucket] = {}
+        self.reap: Callable[[], None] = lambda: None  # to be called when lifecycle rules have changed
         self._ledger = ledger
         self._numbers = itertools.count(1)
         self._sequence = 0
@@ -53,6 +54,7 @@ class S3:
         for row in self.store.buckets():
             settings = msgspec.json.decode(row["settings"], type=Settings)
             self.buckets[row["name"]] = Bucket(row["name"], row["account"], row["region"], row["created"], settings)
+        self.reap()
         if self.files.new.exists():
             self.spawn(asyncio.to_thread(self._sweep, object_files.now()))
 

@@ -29,21 +29,24 @@ SENDER = "s3.amazonaws.com"
 
 def entries(s3: S3, call: Call, bucket: Bucket, name: str, found: Stored) -> list[Entry]:
     """What is to be entered with it. A target that will not take it is passed over, and named in the log."""
-    settings = bucket.settings.notifications
-    if not settings:
+    if not bucket.settings.notifications:
         return []
     caller = call.caller
     happened = Happened(
         name, found, call.request_id, call.request.client, caller.account or call.account, caller.user_id,
         s3.sequencer(),
     )  # fmt: skip
-    trace = call.request.headers.get("x-amzn-trace-id", "")
+    return told(s3, bucket, happened, call.request.headers.get("x-amzn-trace-id", ""))
+
+
+def told(s3: S3, bucket: Bucket, happened: Happened, trace: str = "") -> list[Entry]:
+    """The same of what nobody has asked for."""
     made: list[Entry] = []
     for outgoing in _outgoing(bucket, happened, s3.clock.epoch(), trace):
         try:
             made += s3.post.entries(outgoing)
         except Undeliverable as error:
-            log.warning("s3:%s of %s is not told: %s", name, bucket.name, error.message)
+            log.warning("s3:%s of %s is not told: %s", happened.name, bucket.name, error.message)
     return made
 
 

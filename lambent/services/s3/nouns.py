@@ -16,7 +16,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     policy: str = ""
     notifications: dict[str, Any] = {}
     public_access: dict[str, bool] | None = None  # None: deleted
-    cors: list[dict[str, Any]] = []
+    lifecycle: list[dict[str, Any]] = []
 
 
 class Bucket:

@@ -84,10 +84,15 @@ def invalid_version(version: str) -> AwsError:
 
 async def _delete_softly(s3: S3, call: Call, bucket: Bucket, key: str) -> Document:
     """A delete marker becomes the current version; without versioning's being on, in place of the null version."""
-    marker = s3.made(bucket, key, NOTHING, About(), marker=True)
+    marker = marker_for(s3, bucket, key)
     notes = notices.entries(s3, call, bucket, "ObjectRemoved:DeleteMarkerCreated", marker)
     await s3.add(bucket, marker, None, *notes)
     return {"DeleteMarker": True, "VersionId": marker.version}
+
+
+def marker_for(s3: S3, bucket: Bucket, key: str) -> Stored:
+    """A new delete marker."""
+    return s3.made(bucket, key, NOTHING, About(), marker=True)
 
 
 async def delete_objects(s3: S3, call: Call) -> Document:

@@ -60,6 +60,7 @@ def _object(happened: Happened, bucket: Bucket, *, tells: bool) -> dict[str, Any
 DETAIL_TYPES = {
     "ObjectCreated": "Object Created",
     "ObjectRemoved": "Object Deleted",
+    "LifecycleExpiration": "Object Deleted",
     "ObjectTagging:Put": "Object Tags Added",
     "ObjectTagging:Delete": "Object Tags Deleted",
 }
@@ -69,7 +70,8 @@ REASONS = {
     "ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
     "ObjectRemoved:Delete": "DeleteObject",
     "ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
-    "ObjectRemoved:LifecycleExpiration": "Lifecycle Expiration",
+    "LifecycleExpiration:Delete": "Lifecycle Expiration",
+    "LifecycleExpiration:DeleteMarkerCreated": "Lifecycle Expiration",
 }
 
 
@@ -83,7 +85,8 @@ def detail(happened: Happened, bucket: Bucket) -> dict[str, Any]:
     thing: dict[str, Any] = {"key": found.key}
     if happened.name.startswith("ObjectCreated"):
         thing["size"] = found.size
-    if not happened.name.startswith("ObjectRemoved") or happened.name.endswith("MarkerCreated"):
+    removed = happened.name.startswith(("ObjectRemoved", "LifecycleExpiration"))
+    if not removed or happened.name.endswith("MarkerCreated"):
         thing["etag"] = found.etag
     if bucket.versioned and found.version != NULL:
         thing["version-id"] = found.version
@@ -95,7 +98,7 @@ def detail(happened: Happened, bucket: Bucket) -> dict[str, Any]:
     }  # fmt: skip
     if happened.name in REASONS:
         members["reason"] = REASONS[happened.name]
-    if happened.name.startswith("ObjectRemoved"):
+    if removed:
         softly = happened.name.endswith("MarkerCreated")
         members["deletion-type"] = "Delete Marker Created" if softly else "Permanently Deleted"
     return members

@@ -118,6 +118,15 @@ def test_bodies_that_are_not_as_they_were_said_to_be_change_nothing(s3: Any, buc
     assert refused(s3.put_object, Bucket=bucket, Key="k", Body=LARGE, ChecksumCRC32="AAAAAA==") == ("BadDigest", 400)
     assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", ContentMD5="no") == ("InvalidDigest", 400)
     assert refused(s3.head_object, Bucket=bucket, Key="k") == ("404", 404)
+    s3.put_object(Bucket=bucket, Key="kept", Body=b"x")
+    s3.meta.events.register("before-sign.s3.DeleteObjects", spoil)
+    assert refused(s3.delete_objects, Bucket=bucket, Delete={"Objects": [{"Key": "kept"}]}) == ("BadDigest", 400)
+    assert s3.head_object(Bucket=bucket, Key="kept")["ContentLength"] == 1
+
+
+def spoil(request: Any, **others: Any) -> None:
+    """Change what a client sends after it has hashed it."""
+    request.data = request.data.replace(b"kept", b"lost")
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(home: Server, s3: Any, bucket: str) -> None:

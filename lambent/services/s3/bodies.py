@@ -12,10 +12,13 @@ from lambent.services.s3.engine import S3
 from lambent.services.s3.nouns import INLINE, Content, Part
 from lambent.store import checksums
 from lambent.store.checksums import ALGORITHMS, DEFAULT
+from lambent.wire import aws_chunked
 from lambent.wire.http import Request, Spooled
 from lambent.wire.parse import Call
 
 _HASH = 64  # digits of a SHA-256
+# Their checksums are of an object, and looked at with it.
+OF_OBJECTS = frozenset({"PutObject", "UploadPart", "CompleteMultipartUpload"})
 
 
 class Held:
@@ -24,9 +27,12 @@ class Held:
     def __init__(self, body: bytes) -> None:
         self.body = body
         self.size = len(body)
+        self._made: dict[str, bytes] = {}
 
     def digest(self, algorithm: str) -> bytes:
-        return checksums.of(algorithm, self.body)
+        if algorithm not in self._made:
+            self._made[algorithm] = checksums.of(algorithm, self.body)
+        return self._made[algorithm]
 
 
 Body = Held | Spooled
@@ -55,6 +61,20 @@ async def received(s3: S3, call: Call, *, to_file: bool = False, algorithm: str 
     return Content(body.size, etag, None, [Part(body.size, file, etag=etag)], found)
 
 
+def check_document(call: Call) -> None:
+    """Raises AwsError for a body of XML or JSON that is not the one whose hashes its headers name."""
+    request = call.request
+    if not request.body or call.operation in OF_OBJECTS or aws_chunked.is_chunked(request):
+        return
+    body = Held(request.body)
+    _check_md5(request.headers.get("content-md5"), body)
+    _check_signed(request, body)
+    for name in ALGORITHMS:
+        said = request.headers.get(f"x-amz-checksum-{name.lower()}")
+        if said is not None:
+            compare(name, said, body.digest(name))
+
+
 def _kept(s3: S3, body: Body) -> str:
     return s3.files.write(body.body) if isinstance(body, Held) else s3.files.keep(body)  # type: ignore[arg-type]
 
@@ -62,6 +82,18 @@ def _kept(s3: S3, body: Body) -> str:
 def _checked(parameters: dict[str, Any], request: Request, body: Body, wanted: str) -> dict[str, str]:
     """The checksums to keep: that which was given, or made for it. Raises AwsError for any that is not the body's."""
     _check_md5(parameters.get("ContentMD5"), body)
+    _check_signed(request, body)
+    algorithm = named_algorithm(parameters)
+    value = given(parameters)
+    found = {} if value is None else {value[0]: compare(*value, body.digest(value[0]))}
+    body.digest("MD5")  # the ETag, here where it keeps nobody waiting
+    name = wanted or algorithm or DEFAULT
+    if wanted or not found:
+        found[name] = checksums.shown(body.digest(name))
+    return found
+
+
+def _check_signed(request: Request, body: Body) -> None:
     said = request.headers.get("x-amz-content-sha256", "")
     if len(said) == _HASH and said != (computed := body.digest("SHA256").hex()):
         raise AwsError(
@@ -69,13 +101,6 @@ def _checked(parameters: dict[str, Any], request: Request, body: Body, wanted: s
             code="XAmzContentSHA256Mismatch", status=400, ClientComputedContentSHA256=said,
             S3ComputedContentSHA256=computed,
         )  # fmt: skip
-    algorithm = named_algorithm(parameters)
-    value = given(parameters)
-    found = {} if value is None else {value[0]: compare(*value, body.digest(value[0]))}
-    name = wanted or algorithm or DEFAULT
-    if wanted or not found:
-        found[name] = checksums.shown(body.digest(name))
-    return found
 
 
 def named_algorithm(parameters: dict[str, Any]) -> str:

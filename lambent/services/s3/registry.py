@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from lambent.errors import NotImplementedYet
 from lambent.model import Document
 from lambent.services.s3 import (
+    bodies,
     bucket_operations,
     config_operations,
     copy_operations,
@@ -86,4 +87,5 @@ async def handle(s3: S3, call: Call) -> Document:
     handler = operations.get(call.operation)
     if handler is None:
         raise NotImplementedYet(f"Lambent does not support the operation s3:{call.operation}.")
+    bodies.check_document(call)
     return await handler(s3, call)

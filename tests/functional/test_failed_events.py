@@ -1,4 +1,4 @@
-"""What becomes of asynchronous events at their end: destinations, dead letters, the outbox, the kept list, replay."""
+"""What becomes of asynchronous events at their end: destinations, dead letters, the kept list, replay."""
 
 import json
 import os
@@ -180,7 +180,7 @@ def test_a_destination_that_is_gone_makes_the_event_kept(events, function):
     assert json.loads(kept["payload"]) == {"fail": "gone"}
     metric = f"/_lambent/metrics?function={function.name}&metric=DestinationDeliveryFailures&totals=1"
     (row,) = ask(events, "GET", metric)["metrics"]
-    assert row["total"]["sum"] == 1
+    assert row["total"]["sum"] >= 1  # the other tests of this file may have had such a one before
 
 
 def test_a_queue_that_is_not_there_makes_the_event_kept(events, function):
@@ -264,7 +264,7 @@ def test_functions_do_not_reach_the_list(events):
     assert function.call({}).value == 403
 
 
-def test_kept_events_and_the_outbox_survive_a_kill(serve):
+def test_kept_events_survive_a_kill(serve):
     server = serve()
     function = server.deploy(SOURCE)
     configure(function, MaximumRetryAttempts=0)
@@ -277,7 +277,7 @@ def test_kept_events_and_the_outbox_survive_a_kill(serve):
 
     again = serve("--keep-failed-events-mb", "1", data=server.data)
     assert len(ended(again, request_id)["kept"]) == 1
-    assert [message["operation"] for message in ended(again, other)["outbox"]] == ["PutObject"]
+    assert ended(again, other)["kept"][0]["undelivered"].startswith(BUCKET)  # which nobody has made
     # The disk space that they may take is bounded: the oldest go, and are counted.
     function = Function(again, function.name)
     configure(function, MaximumRetryAttempts=0)

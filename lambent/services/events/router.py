@@ -68,7 +68,6 @@ class Router:
         return found
 
     def _to_target(self, rule: Rule, target: Target, event: Event, journey: Journey) -> list[Entry]:
-        body = event.body
         try:
             if target["Arn"].split(":")[2] == "events":
                 return self._to_bus(rule, target, event, journey)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.errors import AwsError
+from lambent.errors import AwsError, NotImplementedYet
 from lambent.principal import NOBODY, Principal
 from lambent.settings import Settings
 from lambent.wire import ids, recognise
@@ -98,13 +98,17 @@ class Wire:
         return list(self.service(service).model.operation_documents)
 
     def service(self, name: str) -> Service:
-        """A service, loaded at the first request for it. Raises UnknownOperationException for a name AWS has not."""
+        """A service, loaded at the first request for it. Raises UnknownOperationException for a name AWS has not, and
+        NotImplementedYet for a service whose protocol is not spoken here (EC2 has one for itself)."""
         found = self._services.get(name)
         if found is None:
             try:
-                found = self._services[name] = Service(name)
+                found = Service(name)
             except UnknownServiceError:
                 raise unknown_operation() from None
+            if not found.protocols:
+                raise NotImplementedYet(f"{name} is not built yet, nor the protocol that it speaks.")
+            self._services[name] = found
         return found
 
     def _claimed(self, request: Request, who: Sender) -> Principal:

@@ -186,6 +186,27 @@ async def test_a_service_beside_lambda_is_answered_by_whoever_is_registered_for_
     assert (response.status, response.body) == (200, b'{"ScalableTargets":[]}')
 
 
+async def test_a_service_whose_protocol_is_not_spoken_is_not_built_yet(door):
+    for body in (b"", b"Action=DescribeVpcs&Version=2016-11-15"):
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        response = await door.answer(Request("POST", "/", "", request(service="ec2").headers | form, body))
+        assert (response.status, read(response)[1]) == (501, "NotImplementedException")
+        assert b"ec2 is not built yet" in response.body
+
+
+async def test_a_neighbours_answer_goes_out_as_it_is(door):
+    sent = Response(200, [("x-amzn-RequestId", "theirs")], b'{"Parameters":[]}')
+
+    async def answer(call: Any) -> Response:
+        assert (call.service, call.operation) == ("ssm", "GetParameters")
+        return sent
+
+    door.neighbours = {"ssm": answer}
+    target = {"x-amz-target": "AmazonSSM.GetParameters"}
+    signed = request(service="ssm").headers | target
+    assert await door.answer(Request("POST", "/", "", signed, b'{"Names": ["a"]}')) is sent
+
+
 async def test_another_service_is_not_built_yet_and_says_which_operation(door):
     target = {"x-amz-target": "AmazonSQS.ListQueues", "content-type": "application/x-amz-json-1.0"}
     listing = Request("POST", "/", "", request(service="sqs").headers | target, b"{}")

@@ -176,6 +176,8 @@ class HttpConnection(asyncio.Protocol):
         elif self._reader.ready or self._unread is not None or self._reader.continue_due or self.at_end:
             # Not at once: a long pipeline would nest as deep as it is long, and shut out all other connections.
             self._loop.call_soon(self._advance)
+        elif self.shared.draining:  # a stream's head was sent before, when it could not say that this is the end
+            self.drain()
 
     def _refuse(self, refusal: Refusal) -> None:
         """Say no, and read on for a while: closing on unread bytes would reset the connection and lose the answer."""

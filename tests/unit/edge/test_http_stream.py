@@ -60,6 +60,29 @@ async def test_a_stream_is_chunked_and_the_connection_kept(house: Any) -> None:
     assert not peer.wire.closing
 
 
+async def test_a_stream_that_began_before_the_server_stops_is_the_last_on_its_connection(house: Any) -> None:
+    """Its head promised to keep the connection, which nobody would close then."""
+    gate = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        await gate.wait()
+        yield b"last"
+
+    async def handler(request: Request) -> Response:
+        return Response(200, [], pieces())
+
+    rooms = house(handler)
+    peer = rooms.connect()
+    assert (await peer.say(GET)).endswith(b"first\r\n")
+    rooms.state.draining = True
+    peer.connection.drain()
+    assert not peer.wire.closing
+    gate.set()
+    assert (await peer.heard()).endswith(b"4\r\nlast\r\n0\r\n\r\n")
+    assert peer.wire.closing or peer.wire.lost
+
+
 async def test_a_stream_for_http_1_0_ends_with_the_connection(house: Any) -> None:
     peer = house(giving(Pieces(b"hello"))).connect()
     heard = await peer.say(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")

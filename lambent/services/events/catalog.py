@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from lambent.services.events.index import Index
 from lambent.services.events.nouns import DEFAULT, Archive, Bus, BusKey, Event, Replay, Rule, RuleKey
@@ -103,7 +103,20 @@ class Catalog:
         return index.matching(event) if index is not None else []
 
     async def put_rule(self, rule: Rule) -> None:
-        await self._put("event_rule_put", rule, lambda: self._take_rule(rule))
+        """One that has been due while it was being written stays at its next time."""
+
+        def written() -> None:
+            now, kept = self.rule(rule.key), rule
+            if (
+                now is not None
+                and (now.schedule, now.anchor) == (rule.schedule, rule.anchor)
+                and 0 < rule.due < now.due
+            ):
+                kept = replace(rule, due=now.due)
+                self._ledger.enter_unseen(self.next_time(kept))
+            self._take_rule(kept)
+
+        await self._put("event_rule_put", rule, written)
 
     async def delete_rule(self, rule: Rule) -> None:
         def written() -> None:

@@ -354,6 +354,22 @@ async def test_a_cron_fires_at_its_times_and_after_a_restart_once_for_those_it_m
     assert house.bodies == ['"due"']
 
 
+async def test_a_rule_that_is_due_while_it_is_changed_is_due_again_at_its_next_time(house, clock):
+    await house.rule("rule", ScheduleExpression="rate(1 minute)")
+    change = asyncio.create_task(house("PutTargets", Rule="rule", Targets=[{"Id": "u", "Arn": QUEUE}]))
+    await asyncio.sleep(0)
+    clock.advance(60)
+    await change
+    await settle(house)
+    assert len(house.bodies) >= 1
+    clock.advance(60)
+    await settle(house)
+    assert len(house.bodies) == 2
+    await house.again()
+    await settle(house)
+    assert house.bodies == []
+
+
 async def test_a_disabled_rule_is_never_due(house, clock):
     await house.rule("rule", ScheduleExpression="rate(1 hour)", State="DISABLED")
     clock.advance(7200)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Serve
 from real_server import Function, Server, client
 
 READER = """
@@ -58,7 +57,9 @@ def test_other_services_say_that_they_are_not_built(server: Server) -> None:
     assert "cloudformation:ListStacks is not built yet" in caught.value.response["Error"]["Message"]
 
 
-def test_nothing_of_it_is_brought_in_before_the_first_call_and_then_the_log_says_what_is_not_kept(serve: Serve) -> None:
+def test_nothing_is_brought_in_before_the_first_call_and_then_the_log_warns(
+    serve: Callable[..., Server],
+) -> None:
     server = serve()
     assert "moto" not in server.said()
     client(server.endpoint, service="iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")

@@ -4,10 +4,10 @@ import json
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Serve
 from real_server import Server, clean_environment, client, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,7 +32,7 @@ def advance(server: Server, by: str) -> None:
 
 
 @pytest.mark.slow
-def test_photographs_go_all_the_way_and_what_fails_is_told(serve: Serve) -> None:
+def test_photographs_go_all_the_way_and_what_fails_is_told(serve: Callable[..., Server]) -> None:
     server = serve("--clock", "virtual")
     said = run(server, "deploy.py", "--runtime", server.runtime)
     assert f"s3://{UPLOADS}/" in said

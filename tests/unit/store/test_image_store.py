@@ -15,7 +15,16 @@ from lambent.errors import ImageRefused, StoreError
 from lambent.store import image_layers
 from lambent.store.images import ImageStore
 
-RESERVED = {"dev": "/", "etc": "/", "etc/hosts": "", "etc/resolv.conf": "", "mnt": "/", "proc": "/", "sys": "/", "tmp": "/"}
+RESERVED = {
+    "dev": "/",
+    "etc": "/",
+    "etc/hosts": "",
+    "etc/resolv.conf": "",
+    "mnt": "/",
+    "proc": "/",
+    "sys": "/",
+    "tmp": "/",
+}
 
 
 @pytest.fixture

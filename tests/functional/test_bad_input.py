@@ -235,9 +235,10 @@ def test_a_payload_over_six_megabytes_is_refused(deploy: Deploy) -> None:
 
 
 def test_an_operation_that_is_not_built_yet_says_its_name(server: Server) -> None:
-    status, code, message = refusal(server.client.list_code_signing_configs)
+    sns = client(server.endpoint, service="sns")
+    status, code, message = refusal(sns.list_platform_applications)
     assert (status, code) == (501, "NotImplementedException")
-    assert "ListCodeSigningConfigs" in message
+    assert "sns:ListPlatformApplications" in message
 
 
 # -- the connection itself

@@ -16,7 +16,8 @@ from lambent.services.sqs.nouns import Attribute, Content, QueueSettings
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# All but #x9 | #xA | #xD | #x20-#xD7FF | #xE000-#xFFFD | #x10000-#x10FFFF; said the other way it compiles for 20 ms.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NAME = re.compile(r"[\u00c0-\u017fa-zA-Z0-9_.-]*")
 _TYPE = re.compile(r"(String|Number|Binary)(\..*)?", re.DOTALL)
 _TOKEN = re.compile(r"[0-9a-zA-Z!-/:-@\[-`{-~]{1,128}")

@@ -1,7 +1,6 @@
 """Who may call, put together: the server's keys, its temporary credentials, and who checks both. A piece of app."""
 
 import logging
-import os
 from pathlib import Path
 
 from lambent.clock import Clock
@@ -14,6 +13,7 @@ from lambent.model import Version
 from lambent.runtimes.environment import Credentials
 from lambent.services.sts.registry import Sts
 from lambent.settings import Settings
+from lambent.store.durable import write_whole
 from lambent.stores import Stores
 
 log = logging.getLogger("lambent")
@@ -87,10 +87,5 @@ def validity_s(max_age_s: int) -> float:
 
 def write_credentials(path: Path, key: Key) -> None:
     """As AWS_SHARED_CREDENTIALS_FILE takes it; for its owner only. On disk when it returns."""
-    aside = path.with_suffix(".new")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"[default]\naws_access_key_id = {key.principal.access_key}\naws_secret_access_key = {key.secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
+    text = f"[default]\naws_access_key_id = {key.principal.access_key}\naws_secret_access_key = {key.secret}\n"
+    write_whole(path, text.encode())

@@ -2,26 +2,22 @@
 
 import hashlib
 import hmac
-import os
 import re
-import secrets
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from lambent.errors import AwsError, ResourceNotFound
+from lambent.store.durable import made_once
 
 PREFIX = "/_lambent/code/"
 VALID_S = 600  # as on AWS
 _KEY_FILE = "download.key"
+_KEY_BYTES = 32
 
 
 def secret(data_dir: Path) -> bytes:
     """The key of a data directory, made at the first call; links survive a restart and fit no other server."""
-    path = data_dir / _KEY_FILE
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return _make_key(path)
+    return made_once(data_dir / _KEY_FILE, _KEY_BYTES)
 
 
 def make_url(host: str, digest: str, key: bytes, now: float) -> str:
@@ -53,17 +49,3 @@ def _sign(digest: str, expires: int, key: bytes) -> str:
 
 def _denied(message: str) -> AwsError:
     return AwsError(message, code="AccessDeniedException", status=403)
-
-
-def _make_key(path: Path) -> bytes:
-    """Written aside and renamed, so that a crash leaves no half key."""
-    key = secrets.token_bytes(32)
-    aside = path.with_suffix(".new")
-    aside.unlink(missing_ok=True)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
-    return key

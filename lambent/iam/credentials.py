@@ -8,7 +8,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 
 from lambent.errors import StoreError
 from lambent.principal import Principal
+from lambent.store.durable import made_once
 
 KEY_FILE = "identity.key"
 _KEY_BYTES, _MAC_BYTES = 32, 32
@@ -161,23 +161,7 @@ def assumed_role(role_arn: str, session: str, account: str) -> Principal:
 def master_key(directory: Path) -> bytes:
     """The identity key of a data directory, made at the first call; 0600. Raises StoreError for what is none."""
     path = directory / KEY_FILE
-    try:
-        key = path.read_bytes()
-    except FileNotFoundError:
-        return _make_key(path)
+    key = made_once(path, _KEY_BYTES)
     if len(key) != _KEY_BYTES:
         raise StoreError(f"{path} should have {_KEY_BYTES} bytes and has {len(key)}: restore it from a backup")
-    return key
-
-
-def _make_key(path: Path) -> bytes:
-    """Written aside and renamed, so that a crash leaves no half key."""
-    key = secrets.token_bytes(_KEY_BYTES)
-    aside = path.with_suffix(".new")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
     return key

@@ -9,14 +9,13 @@ they have changed can be told without opening them. What belongs to one function
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lambent.arns import KMS_KEY
 from lambent.errors import EnvironmentDenied, SandboxError
+from lambent.store.durable import made_once
 
 KEY_FILE = "environment.key"
 NAMED = "kms"
@@ -104,27 +103,11 @@ def read_key(path: Path) -> bytes:
     """The key in a file, which is made, for its owner only, if it is not there. Raises SandboxError."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = path.read_bytes() if path.exists() else _make_key(path)
+        key = made_once(path, _KEY_BYTES)
     except OSError as error:
         raise SandboxError(f"the key of environment variables in {path} cannot be used: {error.strerror}") from error
     if len(key) != _KEY_BYTES:
         raise SandboxError(f"{path} should have {_KEY_BYTES} bytes and has {len(key)}: restore it from a backup")
-    return key
-
-
-def _make_key(path: Path) -> bytes:
-    """Written aside and renamed, so that a crash leaves no half key."""
-    key = secrets.token_bytes(_KEY_BYTES)
-    aside = path.with_suffix(".new")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(directory)
-    os.close(directory)
     return key
 
 

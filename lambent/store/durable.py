@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import secrets
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,6 +36,28 @@ def sync_directory(directory: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """A small file, whole or not at all: written aside and renamed. On disk, under its name, when this returns."""
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    sync_directory(path.parent)
+
+
+def made_once(path: Path, size: int) -> bytes:
+    """The random bytes in a file that is its owner's only, made at the first call."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        key = secrets.token_bytes(size)
+        write_whole(path, key)
+        return key
 
 
 def start_writing(file: int, offset: int, length: int) -> None:

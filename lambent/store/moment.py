@@ -1,10 +1,10 @@
 """The time of a virtual clock, kept in its data directory: after a restart no date there may lie in the future."""
 
 import math
-import os
 from pathlib import Path
 
 from lambent.errors import StoreError
+from lambent.store.durable import write_whole
 
 FILE = "clock"
 
@@ -34,23 +34,10 @@ class Moment:
 
     def write(self, epoch: float) -> None:
         """On disk when it returns. Raises StoreError."""
-        aside = self.path.with_suffix(".new")
         try:
-            with open(aside, "w") as file:
-                file.write(f"{epoch!r}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, self.path)
-            self._sync_directory()
+            write_whole(self.path, f"{epoch!r}\n".encode(), mode=0o666)
         except OSError as error:
             raise StoreError(f"the time cannot be written to {self.path}: {error.strerror}") from error
-
-    def _sync_directory(self) -> None:
-        handle = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
     def _unreadable(self) -> StoreError:
         return StoreError(

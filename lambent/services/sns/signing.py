@@ -5,11 +5,12 @@ Source: Amazon SNS Developer Guide, "Verifying the signatures of Amazon SNS mess
 
 import base64
 import datetime
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lambent.store.durable import write_whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -68,16 +69,7 @@ class Signer:
             text = made.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
-            self._keep(text)
+            write_whole(self._path, text)
         found = serialization.load_pem_private_key(self._path.read_bytes(), None)
         assert isinstance(found, rsa.RSAPrivateKey)
         return found
-
-    def _keep(self, text: bytes) -> None:
-        """Whole or not at all: a crash leaves no half of a key."""
-        partial = self._path.with_suffix(".new")
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)

@@ -16,3 +16,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOBODY = Principal()
+
+
+def root_of(account: str, access_key: str = "") -> Principal:
+    """The root of an account: who acts where nobody is named."""
+    return Principal(account=account, arn=f"arn:aws:iam::{account}:root", user_id=account, access_key=access_key)

@@ -12,7 +12,7 @@ from lambent.events.messages import message_for
 from lambent.mapping_sources import MappingSources
 from lambent.model import Document, Letter
 from lambent.observe.logbook import Logbook
-from lambent.principal import Principal
+from lambent.principal import root_of
 from lambent.services.events.engine import EventBridge
 from lambent.services.events.registry import handle as handle_events
 from lambent.services.events.taker import BusTaker
@@ -59,7 +59,7 @@ class LetterTarget:
 
     async def deliver(self, letter: Letter) -> bool:
         message = message_for(letter)
-        sender = Principal(account=letter.account, arn=f"arn:aws:iam::{letter.account}:root", user_id=letter.account)
+        sender = root_of(letter.account)
         header = message.parameters.get("MessageSystemAttributes", {}).get("AWSTraceHeader", {})
         outgoing = Outgoing(
             target=letter.target, body=message.body, sender=sender, trace=str(header.get("StringValue", "")),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from lambent.arns import FunctionRef, parse_function
 from lambent.control.permits import Permits, denied
 from lambent.errors import AwsError
-from lambent.principal import Principal
+from lambent.principal import Principal, root_of
 from lambent.store.policies import Function
 from lambent.wire.parse import Call
 
@@ -79,7 +79,7 @@ def caller(call: Call) -> Principal:
     """Who makes a call. Whoever did not sign, where that is let through, is the root of the default account."""
     if call.caller.arn or call.caller.service:
         return call.caller
-    return Principal(account=call.account, arn=f"arn:aws:iam::{call.account}:root", user_id=call.account)
+    return root_of(call.account)
 
 
 def _function(call: Call, text: str) -> FunctionRef | None:

@@ -12,7 +12,7 @@ import msgspec
 from lambent.arns import FunctionRef
 from lambent.clock import Clock
 from lambent.errors import AwsError
-from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Statement, Verdict, evaluate, statements_of
+from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Statement, Verdict, evaluate, refusal, statements_of
 from lambent.principal import Principal
 from lambent.store.policies import Function, Policies
 
@@ -116,15 +116,8 @@ class Permits:
 
 def denied(principal: Principal, action: str, arn: str, verdict: Verdict = SILENT) -> AwsError:
     """AWS's refusal of whoever may not do `action` to the resource of that ARN."""
-    who = principal.arn or principal.service or "anonymous"
-    why = f"because no resource-based policy allows the {action} action"
-    if verdict is DENY:
-        why = "with an explicit deny in a resource-based policy"
-    return AwsError(
-        f"User: {who} is not authorized to perform: {action} on resource: {arn} {why}",
-        code="AccessDeniedException",
-        status=403,
-    )
+    message = refusal(Asked(principal, action, arn), verdict)
+    return AwsError(message, code="AccessDeniedException", status=403)
 
 
 def _owns(principal: Principal, ref: FunctionRef) -> bool:

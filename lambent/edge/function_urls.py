@@ -25,7 +25,7 @@ from lambent.errors import AwsError, LambentError, ResourceConflict, ResourceNot
 from lambent.invoke.operations import SYNC_LIMIT, DataPlane
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
-from lambent.principal import NOBODY, Principal
+from lambent.principal import NOBODY, Principal, root_of
 from lambent.settings import Settings
 from lambent.store.function_urls import AWS_IAM, NO_CORS, STREAMED, FunctionUrl, FunctionUrls
 from lambent.wire import ids, recognise
@@ -187,7 +187,7 @@ class FunctionUrlDoor:
             parameters["Qualifier"] = url.qualifier
         # Of the client's headers only the trace: an Idempotency-Key, for one, is the function's matter here.
         behind = Request("POST", "/", "", {"x-amzn-trace-id": about.trace}, b"")
-        owner = Principal(account=url.account, arn=f"arn:aws:iam::{url.account}:root", user_id=url.account)
+        owner = root_of(url.account)
         return Call(
             "lambda", operation, parameters, behind, about.request_id, "", url.account, url.region,
             self._operation(operation), owner,

@@ -50,7 +50,14 @@ class Dispatcher:
     """State changes on the event loop only."""
 
     def __init__(
-        self, queue: Queue, attempts: Attempts, clock: Clock, settle: Settle, posted: Callable[[], None] = lambda: None
+        self,
+        queue: Queue,
+        attempts: Attempts,
+        clock: Clock,
+        settle: Settle,
+        posted: Callable[[], None] = lambda: None,
+        *,
+        young_s: float = YOUNG_S,
     ) -> None:
         self.lines = Lines()
         self._posted = posted  # told when something has taken the place of an event
@@ -58,6 +65,7 @@ class Dispatcher:
         self._attempts = attempts
         self._clock = clock
         self._settle = settle
+        self.young_s = young_s  # of real time
         self._work = Work(clock, _complain)
         self._ledger = Ledger(queue, self._work.begin, self.pump)
         self._supply = Supply(queue, self.lines, self._now, self._work.begin, self._brought)
@@ -152,7 +160,7 @@ class Dispatcher:
 
     async def _run(self, runner: Runner, first: Event) -> None:
         """This event, and then whatever is next, while there may be that many at a time."""
-        watch = self._watch = self._watch or Watch(asyncio.get_running_loop(), YOUNG_S)
+        watch = self._watch = self._watch or Watch(asyncio.get_running_loop(), self.young_s)
         self.gate.handed_out(self.lines.line(first.function))
         event: Event | None = first
         while event is not None:

@@ -19,7 +19,7 @@ from lambent.iam.claim import Claim
 from lambent.iam.credentials import Mint
 from lambent.iam.keys import Keyring
 from lambent.iam.refusals import WINDOW_S, Words, words_of
-from lambent.principal import NOBODY, Principal
+from lambent.principal import NOBODY, Principal, root_of
 from lambent.settings import Settings
 from lambent.wire import query, recognise
 from lambent.wire.http import Request
@@ -127,9 +127,7 @@ class Authenticator:
         account = who.account or self._account
         if len(self._believed) >= MOST_REMEMBERED:
             self._believed.clear()
-        found = self._believed[who.access_key] = Principal(
-            account=account, arn=f"arn:aws:iam::{account}:root", user_id=account, access_key=who.access_key
-        )
+        found = self._believed[who.access_key] = root_of(account, who.access_key)
         return found
 
     def _known(self, request: Request, who: Sender, words: Words) -> Known | None:

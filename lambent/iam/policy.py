@@ -76,6 +76,29 @@ def evaluate(statements: Iterable[Statement], asked: Asked) -> Verdict:
     return verdict
 
 
+def verdict_in(text: str | None, asked: Asked) -> Verdict:
+    """What the text of a policy says; none, or one that is no policy, says nothing."""
+    if not text:
+        return SILENT
+    try:
+        statements = statements_in(text)
+    except ValueError:
+        return SILENT
+    return evaluate(statements, asked)
+
+
+def refusal(asked: Asked, said: Verdict, *, quote: str = "") -> str:
+    """AWS's sentence to whoever may not; `quote` stands around the resource, as some services have it."""
+    who = asked.principal.arn or asked.principal.service or "anonymous"
+    because = (
+        "with an explicit deny in a resource-based policy"
+        if said is DENY
+        else f"because no resource-based policy allows the {asked.action} action"
+    )
+    resource = f"{quote}{asked.resource}{quote}"
+    return f"User: {who} is not authorized to perform: {asked.action} on resource: {resource} {because}"
+
+
 def statements_of(document: dict[str, Any]) -> tuple[Statement, ...]:
     """The statements of a policy document. Raises ValueError in a sentence about what is wrong with it."""
     given = document.get("Statement")

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from lambent.arns import FunctionRef
 from lambent.errors import AwsError
+from lambent.iam import policy
 from lambent.invoke.resolve import Resolver
-from lambent.principal import Principal
+from lambent.principal import Principal, root_of
 
 INVOKE = "lambda:InvokeFunction"
 May = Callable[[Principal, str, FunctionRef], bool]  # may it do that action to that function?
@@ -23,14 +24,11 @@ def role_of(resolver: Resolver, account: str, region: str, name: str, qualifier:
     try:
         role = resolver.resolve(account, region, name, qualifier or None)[0].role
     except AwsError:
-        return Principal(account=account, arn=f"arn:aws:iam::{account}:root", user_id=account)
+        return root_of(account)
     session = f"arn:aws:sts::{account}:assumed-role/{role.rpartition('/')[2]}/{name}"
     return Principal(account=account, arn=session, role=role)
 
 
 def refusal(principal: Principal, ref: FunctionRef) -> str:
     """Why not, in AWS's words."""
-    return (
-        f"User: {principal.arn} is not authorized to perform: {INVOKE} on resource: {ref.arn} because no "
-        f"resource-based policy allows the {INVOKE} action"
-    )
+    return policy.refusal(policy.Asked(principal, INVOKE, ref.arn), policy.SILENT)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from lambent.errors import AwsError, NotImplementedYet
-from lambent.principal import NOBODY, Principal
+from lambent.principal import NOBODY, Principal, root_of
 from lambent.settings import Settings
 from lambent.wire import ids, recognise
 from lambent.wire.faults import malformed, unknown_operation
@@ -118,9 +118,7 @@ class Wire:
             account = who.account or self._account
             if len(self._claims) >= MOST_CLAIMS:
                 self._claims.clear()
-            known = self._claims[who.access_key] = Principal(
-                account=account, arn=f"arn:aws:iam::{account}:root", user_id=account, access_key=who.access_key
-            )
+            known = self._claims[who.access_key] = root_of(account, who.access_key)
         return known
 
     def _best_guess(self, request: Request) -> tuple[Service, str]:

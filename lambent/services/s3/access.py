@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_of
+from lambent.iam.policy import ALLOW, SILENT, Asked, Verdict, refusal, verdict_in
 from lambent.services.s3 import errors
 from lambent.services.s3.engine import S3
 from lambent.services.s3.nouns import Bucket
@@ -74,13 +74,7 @@ def require(account: str, bucket: Bucket, asked: Asked) -> None:
     said = verdict(bucket, asked)
     if _passes(said, account, bucket, asked):
         return
-    caller, action = asked.principal, asked.action
-    who = caller.arn or caller.service or "anonymous"
-    because = "with an explicit deny in a resource-based policy" if said is DENY else (
-        f"because no resource-based policy allows the {action} action"
-    )  # fmt: skip
-    message = f'User: {who} is not authorized to perform: {action} on resource: "{asked.resource}" {because}'
-    raise errors.denied(message)
+    raise errors.denied(refusal(asked, said, quote='"'))
 
 
 def may(account: str, bucket: Bucket, asked: Asked) -> bool:
@@ -112,11 +106,4 @@ def is_public(document: dict[str, Any]) -> bool:
 
 def verdict(bucket: Bucket, asked: Asked) -> Verdict:
     """What the bucket's policy alone says."""
-    if not bucket.settings.policy:
-        return SILENT
-    try:
-        document: dict[str, Any] = msgspec.json.decode(bucket.settings.policy)
-        statements = statements_of(document)
-    except ValueError:
-        return SILENT
-    return evaluate(statements, asked)
+    return verdict_in(bucket.settings.policy, asked)

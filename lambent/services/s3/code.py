@@ -5,7 +5,7 @@ from typing import Protocol
 
 from lambent.errors import AwsError, ObjectRefused
 from lambent.iam.policy import Asked
-from lambent.principal import Principal
+from lambent.principal import root_of
 from lambent.services.s3 import access, reading
 from lambent.services.s3.engine import S3
 from lambent.services.s3.ranges import Span
@@ -44,8 +44,7 @@ class CodeObjects:
 
     async def _read(self, wanted: Wanted, most: int) -> bytes:
         bucket = self._s3.bucket(wanted.bucket)
-        root = f"arn:aws:iam::{wanted.account}:root"
-        caller = Principal(account=wanted.account, arn=root, user_id=wanted.account)
+        caller = root_of(wanted.account)
         action = "s3:GetObjectVersion" if wanted.version else "s3:GetObject"
         access.require(wanted.account, bucket, Asked(caller, action, f"{bucket.arn}/{wanted.key}"))
         found = found_object(self._s3, bucket, wanted.key, wanted.version)

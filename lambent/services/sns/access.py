@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from lambent.errors import AwsError
-from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_in
+from lambent.iam.policy import ALLOW, SILENT, Asked, Verdict, refusal, verdict_in
 from lambent.principal import Principal
 from lambent.services.sns import errors
 from lambent.services.sns.engine import Sns
@@ -39,24 +39,11 @@ def demand(
     said = verdict(topic, caller, action, conditions)
     if said is ALLOW or (said is SILENT and account == topic.account and not caller.service):
         return
-    who = caller.arn or caller.service or "anonymous"
-    because = (
-        "with an explicit deny in a resource-based policy"
-        if said is DENY
-        else f"because no resource-based policy allows the {action} action"
-    )
-    message = f"User: {who} is not authorized to perform: {action} on resource: {topic.arn} {because}"
+    message = refusal(Asked(caller, action, topic.arn), said)
     raise AwsError(message, code="AuthorizationErrorException", status=403)
 
 
 def verdict(topic: Topic, caller: Principal, action: str, conditions: Mapping[str, str]) -> Verdict:
     """What the topic's policy alone says. The default one, which no one has set, lets the owner in."""
-    text = topic.attributes.get("Policy")
-    if not text:
-        return SILENT
-    try:
-        statements = statements_in(text)
-    except ValueError:
-        return SILENT
     keys = {key.lower(): value for key, value in conditions.items()} | {"aws:sourceowner": caller.account}
-    return evaluate(statements, Asked(caller, action, topic.arn, keys))
+    return verdict_in(topic.attributes.get("Policy"), Asked(caller, action, topic.arn, keys))

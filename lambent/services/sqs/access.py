@@ -6,7 +6,7 @@ An account may do everything with its own queues unless their policy says Deny; 
 from collections.abc import Mapping
 
 from lambent.errors import AwsError
-from lambent.iam.policy import ALLOW, DENY, SILENT, Asked, Verdict, evaluate, statements_in
+from lambent.iam.policy import ALLOW, SILENT, Asked, Verdict, refusal, verdict_in
 from lambent.principal import Principal
 from lambent.services.sqs import errors
 from lambent.services.sqs.engine import Sqs
@@ -55,28 +55,13 @@ def demand(
     said = verdict(queue, caller, action, conditions)
     if said is ALLOW or (said is SILENT and account == queue.stored.account and not caller.service):
         return
-    who = caller.arn or caller.service or "anonymous"
-    because = "with an explicit deny in a resource-based policy" if said is DENY else (
-        f"because no resource-based policy allows the {action} action"
-    )  # fmt: skip
-    raise AwsError(
-        f"User: {who} is not authorized to perform: {action} on resource: {queue.stored.arn} {because}",
-        code="AccessDenied", status=403,
-    )  # fmt: skip
+    raise AwsError(refusal(Asked(caller, action, queue.stored.arn), said), code="AccessDenied", status=403)
 
 
 def verdict(queue: Queue, caller: Principal, action: str, conditions: Mapping[str, str]) -> Verdict:
     """What the queue's policy alone says."""
-    text = queue.stored.attributes.get("Policy")
-    if not text:
-        return SILENT
-    try:
-        statements = statements_in(text)
-    except ValueError:
-        return SILENT
-    return evaluate(
-        statements, Asked(caller, action, queue.stored.arn, {key.lower(): value for key, value in conditions.items()})
-    )
+    keys = {key.lower(): value for key, value in conditions.items()}
+    return verdict_in(queue.stored.attributes.get("Policy"), Asked(caller, action, queue.stored.arn, keys))
 
 
 def move_task_queue(sqs: Sqs, arn: str, what: str) -> Queue:

@@ -7,7 +7,7 @@ from lambent.clock import Clock
 from lambent.errors import AwsError
 from lambent.iam.credentials import Mint, Session, Temporary
 from lambent.model import Document
-from lambent.principal import Principal
+from lambent.principal import Principal, root_of
 from lambent.wire import query
 from lambent.wire.parse import Call
 
@@ -34,7 +34,7 @@ def caller_of(call: Call) -> Principal:
     """Who calls. Whoever has not signed, where nobody has to, acts for the root of the server's account."""
     if call.caller.account:
         return call.caller
-    return Principal(account=call.account, arn=f"arn:aws:iam::{call.account}:root", user_id=call.account)
+    return root_of(call.account)
 
 
 def session_of(mint: Mint, call: Call) -> Session | None:

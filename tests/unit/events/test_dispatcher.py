@@ -12,7 +12,7 @@ from lambent.clock import VirtualClock
 from lambent.errors import ServiceException, StoreError, TooManyRequests
 from lambent.events import fate
 from lambent.events.attempt import Result
-from lambent.events.dispatcher import Dispatcher
+from lambent.events.dispatcher import YOUNG_S, Dispatcher
 from lambent.events.end import End
 from lambent.events.gate import FEW, YOUNG
 from lambent.events.intake import Intake
@@ -68,7 +68,10 @@ class Stage:
         self.queue = Queue(db)
         self.attempts = FakeAttempts(self.clock)
         self.ended: list[End] = []
-        self.dispatcher = Dispatcher(self.queue, self.attempts, self.clock, self.settle)  # type: ignore[arg-type]
+        self.dispatcher = Dispatcher(
+            self.queue, self.attempts, self.clock, self.settle,  # type: ignore[arg-type]
+            young_s=3600,  # nothing grows old by itself, however slow this machine is
+        )  # fmt: skip
         self.dispatcher.gate.processors.idle = lambda: 1.0  # type: ignore[method-assign]
         self.dispatcher.gate.processors.own = lambda: 0.0  # type: ignore[method-assign]
         self.intake = Intake(self.queue, self.dispatcher)
@@ -332,6 +335,7 @@ async def test_a_backlog_of_many_functions_fits_into_the_memory_that_there_is_fo
 
 
 async def _fill_with_slow_ones(stage: Stage, idle: Callable[[], float]) -> None:
+    stage.dispatcher.young_s = YOUNG_S  # here they do grow old by themselves
     stage.attempts.gate.clear()
     stage.dispatcher.gate.processors.idle = idle  # type: ignore[method-assign]
     await asyncio.gather(*(stage.accept(f"slow-{number}", name="slow") for number in range(YOUNG)))

@@ -1,14 +1,19 @@
 """What `lambent up` prints when it accepts requests."""
 
+from collections.abc import Iterable
+
 from lambent import __version__
 from lambent.clock import iso
 from lambent.sandbox.protocol import Hello
 from lambent.settings import Settings
 
 
-def banner(endpoint: str, hello: Hello, settings: Settings, now: float = 0.0, *, auth: str = "") -> str:
+def banner(
+    endpoint: str, hello: Hello, settings: Settings, now: float = 0.0, *, auth: str = "",
+    external: Iterable[object] = (),
+) -> str:  # fmt: skip
     """Where it listens, what isolation is in force, which runtimes it found; warnings in full. `now` (epoch seconds) is
-    told if the clock is virtual, `auth` is what is to be said of signatures."""
+    told if the clock is virtual, `auth` is what is to be said of signatures, `external` of what is elsewhere."""
     isolation = hello.isolation
     groups = f"control groups {isolation.cgroups}" if isolation.cgroups != "none" else "no control groups"
     kept = ", ".join(isolation.namespaces) or "none"
@@ -20,6 +25,7 @@ def banner(endpoint: str, hello: Hello, settings: Settings, now: float = 0.0, *,
     ]
     if auth:
         lines.append(f"  auth       {auth}")
+    lines += [f"  external   {each}" for each in external]
     if settings.clock == "virtual":
         lines.append(f"  CLOCK      VIRTUAL: time stands still at {iso(now)} until `lambent clock` moves it")
     if hello.swept:

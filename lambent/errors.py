@@ -29,6 +29,7 @@ LambentError
 ├── ObjectRefused                   an S3 object that is not there, or may not be read
 ├── PatternInvalid                  an event pattern that AWS would refuse
 ├── Undeliverable                   a letter that its target will never take
+├── Elsewhere                       another endpoint has refused, or cannot be reached now
 └── StoreError                      the data on disk cannot be used
 """
 
@@ -230,6 +231,10 @@ class ObjectRefused(LambentError):
 
 class Undeliverable(LambentError):
     """This cannot be delivered, now or later."""
+
+
+class Elsewhere(LambentError):
+    """Another endpoint has refused, or cannot be reached now."""
 
 
 class PatternInvalid(LambentError):

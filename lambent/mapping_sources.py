@@ -15,8 +15,12 @@ from lambent.invoke.sampling import Sampler
 from lambent.model import Invocation, Outcome
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
+from lambent.services.external.calls import Calls
+from lambent.services.external.queues import ExternalQueue
+from lambent.services.sources.local import LocalQueue
 from lambent.services.sources.pollers import KINDS, Pollers
 from lambent.services.sources.records import Record
+from lambent.services.sources.source import Source
 from lambent.services.sqs.engine import Sqs
 from lambent.store.event_source_mappings import StoredMapping
 from lambent.wire import ids
@@ -75,7 +79,7 @@ class Notes:
             log.warning("mapping %s of %s: %s", mapping.uuid, mapping.name, text)
         self._spawn(self._mappings.note((mapping.account, mapping.region, mapping.uuid), text))
 
-    def passed_over(self, mapping: StoredMapping, record: Record) -> None:
+    def passed_over(self, mapping: StoredMapping, record: Record[Any]) -> None:
         now = self._clock.monotonic()
         if now - self._sampled.get(mapping.uuid, -SAMPLE_S) < SAMPLE_S:
             return
@@ -85,17 +89,24 @@ class Notes:
 
 
 class MappingSources:
-    """The control plane's `Sources`: queues are known and polled."""
+    """The control plane's `Sources`: queues are polled, and known if they are here."""
 
-    def __init__(self, control: Control, sqs: Sqs, engine: Engine, notes: Notes) -> None:
+    def __init__(self, control: Control, sqs: Sqs, external: Calls, engine: Engine, notes: Notes) -> None:
         self._sqs = sqs
+        self._external = external
 
         async def settings(mapping: StoredMapping) -> dict[str, Any]:
             document = dict(mapping.settings) | {"EventSourceMappingArn": mapping.arn}
             return (await mapping_documents.opened(control, [document]))[0]
 
         self._control = control
-        self.pollers = Pollers(sqs, engine.run, settings, notes=notes, clock=control.clock)
+        self.pollers = Pollers(self._queue, engine.run, settings, notes=notes, clock=control.clock)
+
+    def _queue(self, arn: str, region: str) -> Source[Any] | None:
+        if self._external.has(arn):
+            return ExternalQueue(self._external, arn, region, self._control.clock)
+        queue = self._sqs.by_arn(arn)
+        return None if queue is None else LocalQueue(self._sqs, queue, arn, region)
 
     def start(self) -> None:
         """Poll for every mapping that is enabled; those in a passing state come when that is over."""
@@ -107,7 +118,7 @@ class MappingSources:
         return kind in KINDS
 
     def find(self, arn: str) -> EventSource | None:
-        if arn.split(":")[2:3] != ["sqs"]:
+        if arn.split(":")[2:3] != ["sqs"] or self._external.has(arn):
             return None
         queue = self._sqs.by_arn(arn)
         if queue is None:

@@ -169,8 +169,12 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
 
 
+FORWARD = "forward"
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes to a destination or a dead-letter queue when an event has come to its end."""
+    """What goes to a destination or a dead-letter queue when an event has come to its end; or what a service passes
+    on to another endpoint (FORWARD: `name` is what it comes from, `request_id` its own)."""
 
     id: int = 0  # of the queue; 0 until it is stored
     request_id: str  # of the event
@@ -178,7 +182,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     name: str  # of the function
     qualifier: str = ""
-    kind: str  # destination | dead-letter
+    kind: str  # destination | dead-letter | forward
     success: bool = False  # of the invocation
     target: str  # ARN
     body: bytes

@@ -55,7 +55,8 @@ async def _serve(settings: Settings, process: AgentProcess) -> int:
     calm_collector()
     if app.keeper.agency.agent:
         hello, auth = app.keeper.agency.agent.hello, app.identity.told()
-        print(banner(app.endpoint, hello, settings, app.clock.epoch(), auth=auth), flush=True)
+        external = app.triggers.external.rules
+        print(banner(app.endpoint, hello, settings, app.clock.epoch(), auth=auth, external=external), flush=True)
     await asyncio.wait(
         [asyncio.ensure_future(enough.wait()), asyncio.ensure_future(app.failed.wait())],
         return_when=asyncio.FIRST_COMPLETED,

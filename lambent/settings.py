@@ -65,6 +65,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("keep_logs_mb", 64, "disk space for the logs of each function; the oldest go first"),
     Setting("code_storage_mb", 76800, "code storage of an account in a region (AWS: 75 GB)"),
     Setting("code_buckets", "", "directory whose BUCKET/KEY answers for S3 where code is taken from; empty: no bucket"),
+    Setting("external", "", "TOML file of queues, topics, buses and buckets that are elsewhere, and how to reach them"),
     Setting("file_systems", "", "directories that stand for access points: ARN=/a/directory, with commas between"),
     Setting("body_limit_mb", 67, "largest request body that is read at all (AWS: 70,167,211 bytes)"),
     Setting("quiet", False, "print only warnings and errors"),
@@ -107,6 +108,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_logs_mb: int = 64
     code_storage_mb: int = 76800
     code_buckets: str = ""
+    external: str = ""
     file_systems: str = ""
     body_limit_mb: int = 67
     quiet: bool = False

@@ -16,6 +16,9 @@ from lambent.principal import root_of
 from lambent.services.events.engine import EventBridge
 from lambent.services.events.registry import handle as handle_events
 from lambent.services.events.taker import BusTaker
+from lambent.services.external import rules
+from lambent.services.external.calls import Calls
+from lambent.services.external.delivery import ExternalTaker, ExternalTarget, Lost
 from lambent.services.logs.engine import Logs
 from lambent.services.logs.registry import handle as handle_logs
 from lambent.services.logs.watch import Watches
@@ -58,18 +61,23 @@ class LetterTarget:
         self._ledger = ledger
 
     async def deliver(self, letter: Letter) -> bool:
-        message = message_for(letter)
-        sender = root_of(letter.account)
-        header = message.parameters.get("MessageSystemAttributes", {}).get("AWSTraceHeader", {})
-        outgoing = Outgoing(
-            target=letter.target, body=message.body, sender=sender, trace=str(header.get("StringValue", "")),
-            source=f"arn:aws:lambda:{letter.region}:{letter.account}:function:{letter.name}",
-            attributes=message.parameters.get("MessageAttributes", {}), key=message.parameters.get("Key", ""),
-            detail_type=message.parameters.get("DetailType", ""), event_source=message.parameters.get("Source", ""),
-            resources=tuple(message.parameters.get("Resources", ())),
-        )  # fmt: skip
+        outgoing = outgoing_of(letter)
         await self._ledger.enter(*self._post.entries(outgoing), Entry([("letter_end", {"id": letter.id})]))
         return True
+
+
+def outgoing_of(letter: Letter) -> Outgoing:
+    """A letter of a function as the services pass things on. Raises Undeliverable."""
+    message = message_for(letter)
+    header = message.parameters.get("MessageSystemAttributes", {}).get("AWSTraceHeader", {})
+    return Outgoing(
+        target=letter.target, body=message.body, sender=root_of(letter.account),
+        trace=str(header.get("StringValue", "")),
+        source=f"arn:aws:lambda:{letter.region}:{letter.account}:function:{letter.name}",
+        attributes=message.parameters.get("MessageAttributes", {}), key=message.parameters.get("Key", ""),
+        detail_type=message.parameters.get("DetailType", ""), event_source=message.parameters.get("Source", ""),
+        resources=tuple(message.parameters.get("Resources", ())),
+    )  # fmt: skip
 
 
 class Triggers:
@@ -84,6 +92,7 @@ class Triggers:
     ) -> None:  # fmt: skip
         """`work` runs functions for the pollers of mappings, which tell `notes`; `base` is this server's address."""
         database, clock, may, key = engine.database, control.clock, control.permits.may, control.secret
+        self.external = Calls(rules.load(control.settings.external), control.settings.region)
         self.ledger = MessageLedger(database)
         self.post = Post()
         self.sqs = Sqs(SqsStore(database), self.ledger, clock, key)
@@ -114,9 +123,18 @@ class Triggers:
             "scheduler": partial(handle_schedules, self.scheduler),
             "logs": partial(handle_logs, self.logs, self.watches),
         }
-        self.sources = control.sources = MappingSources(control, self.sqs, work, notes)
+        self._reach_out(control, delivery)
+        self.sources = control.sources = MappingSources(control, self.sqs, self.external, work, notes)
         letters = LetterTarget(self.post, self.ledger)
         delivery.targets.add({service: letters for service in self.post.takers if service != "lambda"})
+
+    def _reach_out(self, control: Control, delivery: Delivery) -> None:
+        """What the setting `external` names lies elsewhere, for whoever sends something there."""
+        self.post.abroad = ExternalTaker(self.external, control.clock, delivery.posted)
+        target = ExternalTarget(self.external, outgoing_of)
+        delivery.targets.abroad = lambda arn: target if self.external.has(arn) else None
+        delivery.postman.lost = Lost(self.post, self.ledger).tell
+        control.elsewhere = self.external.has
 
     def start(self) -> None:
         """Before the first request."""

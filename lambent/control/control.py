@@ -76,6 +76,7 @@ class Control:
             working=clock.working,
         )  # fmt: skip
         self.sources: Sources = NoSources()  # app gives another one
+        self.elsewhere: Callable[[str], bool] = lambda arn: False  # is what that ARN names at another endpoint?
         self.mistrusted: Callable[[FunctionRef, str], None] = lambda ref, worth: None  # told of code not signed well
         self.objects: Objects = Buckets(settings.code_buckets)  # S3, where code may lie
         self.code_quota = CodeQuota(self.code_bytes, settings.code_storage_mb * 1024 * 1024)

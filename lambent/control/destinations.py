@@ -110,7 +110,9 @@ def _function(ref: FunctionRef, arn: str) -> FunctionRef:
 
 
 def _exists(control: Control, ref: FunctionRef, arn: str) -> bool:
-    """Another account's function does not exist: nobody here may let it be invoked."""
+    """Another account's function does not exist: nobody here may let it be invoked. Of one elsewhere nobody knows."""
+    if control.elsewhere(arn):
+        return True
     try:
         target = _function(ref, arn)
         lookup.version(control, target)

@@ -5,7 +5,7 @@ A letter lies on disk until it is delivered; then it goes. What cannot be delive
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from lambent.clock import Clock, Timer
 from lambent.errors import LambentError, Undeliverable
 from lambent.events.letters import DEAD_LETTER
 from lambent.events.targets import Targets
-from lambent.model import Letter
+from lambent.model import FORWARD, Letter
 from lambent.store.letters import Letters
 from lambent.work import Work
 
@@ -29,6 +29,8 @@ WRITE_AGAIN_S = 0.5  # real seconds after a write that failed
 LOOK_AGAIN_S = 5.0  # real seconds after letters could not be read
 
 Tell = Callable[..., None]  # the journal's
+# Hears of what a service passed on and no endpoint takes for good, and why, before that goes.
+Lost = Callable[[Letter, str], Awaitable[None]]
 Count = Callable[[str, tuple[str, str, str], float, str], None]  # the metrics'
 
 
@@ -55,7 +57,14 @@ def later(tried: Tried, now: float) -> Letter | None:
     due = now + pause_s(tries)
     if tried.final or due - tried.letter.created > GIVE_UP_AFTER_S:
         return None
+    if in_order(tried.letter.target):
+        due = tried.letter.due  # nothing overtakes it: its target pauses
     return replace(tried.letter, tries=tries, due=due)
+
+
+def in_order(target: str) -> bool:
+    """One letter at a time?"""
+    return target.endswith(".fifo")
 
 
 class Postman:
@@ -76,6 +85,7 @@ class Postman:
         self._looking = False
         self._again: asyncio.TimerHandle | None = None  # one of those who will look again after a failure
         self._closing = False
+        self.lost: Lost = _nobody
 
     def __repr__(self) -> str:
         return f"<Postman lanes={len(self._lanes)} waiting={len(self._timers)}>"
@@ -146,7 +156,7 @@ class Postman:
         async with self._slots:
             if self._closing or self._pauses.get(target, (0.0, 0))[0] > self._clock.epoch():
                 return False
-            page = self._letters.due(target, self._clock.epoch(), PAGE)
+            page = self._letters.due(target, self._clock.epoch(), 1 if in_order(target) else PAGE)
             if page:
                 await self._conclude(target, await asyncio.gather(*map(self._try, page)))
             return bool(page)
@@ -175,6 +185,9 @@ class Postman:
         waiting = {letter.id for letter in again}
         given_up = [(tried.letter, f"{target}: {tried.trouble}") for tried in failed if tried.letter.id not in waiting]
         delivered = [tried.letter for tried in page if not (tried.trouble or tried.gone)]
+        for letter, why in given_up:
+            if letter.kind == FORWARD:
+                await self.lost(letter, why)
         if delivered or failed:
             await self._write(delivered, again, given_up)
         failures = self._pauses.get(target, (0.0, 0))[1] + 1 if any(not tried.final for tried in failed) else 0
@@ -201,17 +214,26 @@ class Postman:
         if not tried.trouble:
             tell(now, letter.request_id, "delivered", **facts)
             return
-        metric = "DeadLetterErrors" if letter.kind == DEAD_LETTER else "DestinationDeliveryFailures"
-        self._count(metric, (letter.account, letter.region, letter.name), 1.0, letter.qualifier)
+        if letter.kind != FORWARD:
+            self._count_failure(letter)
         facts["trouble"] = tried.trouble
         if letter.id in waiting:
             tell(now, letter.request_id, "retry-at", due=now + pause_s(letter.tries + 1), **facts)
             return
-        log.warning("event %s of %s is kept: %s: %s", letter.request_id, letter.name, letter.target, tried.trouble)
         tell(now, letter.request_id, "undeliverable", **facts)
-        tell(now, letter.request_id, "kept", condition=letter.ended.condition, attempts=letter.ended.attempts)
+        if letter.kind != FORWARD:
+            log.warning("event %s of %s is kept: %s: %s", letter.request_id, letter.name, letter.target, tried.trouble)
+            tell(now, letter.request_id, "kept", condition=letter.ended.condition, attempts=letter.ended.attempts)
+
+    def _count_failure(self, letter: Letter) -> None:
+        metric = "DeadLetterErrors" if letter.kind == DEAD_LETTER else "DestinationDeliveryFailures"
+        self._count(metric, (letter.account, letter.region, letter.name), 1.0, letter.qualifier)
 
     def _failed(self, error: BaseException) -> None:
         if not self._closing:
             log.error("letters cannot be delivered now", exc_info=error)
             self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.posted)
+
+
+async def _nobody(letter: Letter, why: str) -> None:
+    log.error("%s is lost: %s", letter.name, why)

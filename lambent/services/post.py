@@ -33,6 +33,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     resources: tuple[str, ...] = ()
     request_id: str = ""  # of the event of a function; "": a new one
     key: str = ""  # of the object that it becomes in a bucket
+    dead: "Outgoing | None" = None  # what is sent instead, should another endpoint not take it for good
 
 
 class Taker(Protocol):
@@ -55,23 +56,36 @@ class Checked(Protocol):
         ...
 
 
+class Abroad(Taker, Protocol):
+    """Takes what lies elsewhere."""
+
+    def has(self, arn: str) -> bool: ...
+
+
 class Post:
-    """`takers` by service, as ARNs name it ("lambda", "sqs", …): each service adds itself."""
+    """`takers` by service, as ARNs name it ("lambda", "sqs", …): each service adds itself. `abroad` comes first."""
 
     def __init__(self) -> None:
         self.takers: dict[str, Taker] = {}
+        self.abroad: Abroad | None = None
 
     def __repr__(self) -> str:
         return f"<Post to {', '.join(sorted(self.takers))}>"
 
     def entries(self, outgoing: Outgoing) -> tuple[Entry, ...]:
         """Raises Undeliverable."""
+        if self.abroad is not None and self.abroad.has(outgoing.target):
+            return self.abroad.entries(outgoing)
         parts = outgoing.target.split(":")
         taker = self.takers.get(parts[2]) if len(parts) >= 6 and parts[0] == "arn" else None
         if taker is None:
             known = ", ".join(sorted(self.takers))
             raise Undeliverable(f"nothing can be delivered to {outgoing.target}: what takes something is {known}")
         return taker.entries(outgoing)
+
+    def is_abroad(self, arn: str) -> bool:
+        """Does it lie elsewhere, so that nobody here can say anything of it?"""
+        return self.abroad is not None and self.abroad.has(arn)
 
 
 # Whether somebody may invoke a function: the principal, the function, the conditions that hold.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lambent.model import Ended, Letter
+from lambent.model import FORWARD, Ended, Letter
 from lambent.store.connection import Row
 from lambent.store.database import Database, Transaction
 from lambent.store.kept import Which, kept_columns
@@ -97,7 +97,7 @@ def _settle(
     for letter in again:
         tx.write("letter_again", id=letter.id, due=letter.due, tries=letter.tries)
     for letter, why in given_up:
-        if tx.write("letter_end", id=letter.id):
+        if tx.write("letter_end", id=letter.id) and letter.kind != FORWARD:
             _keep(tx, letter, why)
 
 

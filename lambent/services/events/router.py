@@ -69,9 +69,10 @@ class Router:
 
     def _to_target(self, rule: Rule, target: Target, event: Event, journey: Journey) -> list[Entry]:
         try:
-            if target["Arn"].split(":")[2] == "events":
+            is_bus = target["Arn"].split(":")[2] == "events"
+            if is_bus and not self._post.is_abroad(target["Arn"]):
                 return self._to_bus(rule, target, event, journey)
-            body = input_of(target, event, rule, self._clock.epoch())
+            body = event.detail if is_bus else input_of(target, event, rule, self._clock.epoch())
             return list(self._post.entries(outgoing(rule, target, event, body)))
         except Undeliverable as error:
             log.warning("%s: %s could not be delivered to: %s", rule.arn, target["Arn"], error.message)

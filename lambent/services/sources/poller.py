@@ -1,13 +1,13 @@
 """The poller of one mapping: takes messages from its queue, has the function run on them, and deletes what is done.
 
 One task gathers batches and starts them, as many at a time as `Scale` allows; each batch is a task of its own, so that
-a slow one holds up no other. Nothing is polled in vain: an empty queue is waited for.
+a slow one holds up no other.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Any, Generic, Protocol
 
 import msgspec
 
@@ -17,11 +17,9 @@ from lambent.errors import AwsError, LambentError, TooManyRequests
 from lambent.model import Outcome
 from lambent.services.sources.answers import Verdict, verdict
 from lambent.services.sources.filters import Filter
-from lambent.services.sources.records import Record, event, first_batch, record
+from lambent.services.sources.records import M, Record, event, first_batch
 from lambent.services.sources.scale import Limits, Scale, retry_s
-from lambent.services.sqs import receipts
-from lambent.services.sqs.engine import Sqs
-from lambent.services.sqs.queue import Queue, Received
+from lambent.services.sources.source import Source
 
 log = logging.getLogger("lambent")
 
@@ -31,6 +29,8 @@ AT_ONCE = 100  # messages that are looked at before others get their turn
 
 # Runs the function of a mapping: its payload, and the trace header that came with it.
 Invoke = Callable[[bytes, str], Awaitable[Outcome]]
+# The queue of a mapping as it is now; None if there is none.
+Find = Callable[[], Source[M] | None]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,15 +52,15 @@ class Told(Protocol):
 
     def result(self, text: str) -> None: ...
 
-    def passed_over(self, record: Record) -> None: ...
+    def passed_over(self, record: Record[Any]) -> None: ...
 
 
-class Poller:
+class Poller(Generic[M]):
     """State changes on the event loop only. `_running` are its batches."""
 
-    def __init__(self, plan: Plan, sqs: Sqs, invoke: Invoke, wanted: Filter, *, told: Told, clock: Clock) -> None:
+    def __init__(self, plan: Plan, find: Find[M], invoke: Invoke, wanted: Filter, *, told: Told, clock: Clock) -> None:
         self.plan = plan
-        self._sqs = sqs
+        self._find = find
         self._invoke = invoke
         self._wanted = wanted
         self._told = told
@@ -101,12 +101,13 @@ class Poller:
             await clock_sleep(self._clock, MISSING_S, background=True)
 
     async def _gather_for_ever(self) -> None:
-        while (queue := self._sqs.by_arn(self.plan.arn)) is not None and not queue.closed:
-            await self._has_room()
-            taken = await self._take(queue)
-            if taken:
-                self._begin(queue, taken)
-        if queue is None:
+        while (source := self._find()) is not None and not source.closed:
+            while not source.closed:
+                await self._has_room()
+                taken = await self._take(source)
+                if taken:
+                    self._begin(source, taken)
+        if source is None:
             self._told.result(f"PROBLEM: The queue {self.plan.arn} does not exist.")
 
     async def _has_room(self) -> None:
@@ -119,31 +120,30 @@ class Poller:
                 self._free.clear()
                 await self._free.wait()
 
-    async def _take(self, queue: Queue) -> list[Record]:
+    async def _take(self, source: Source[M]) -> list[Record[M]]:
         """The records of the next batch: until there are enough of them, too large a batch, or the window is over."""
-        plan, found = self.plan, list[Record]()
-        visibility_s = float(queue.settings.visibility_s)
+        plan, found = self.plan, list[Record[M]]()
         try:
-            self._read(queue, await queue.poll(min(plan.batch, AT_ONCE), visibility_s, WAIT_S), found)
+            self._read(source, await source.poll(min(plan.batch, AT_ONCE), WAIT_S), found)
             deadline = self._clock.monotonic() + plan.window_s
             while found and first_batch(found, plan.batch) == len(found) < plan.batch:
                 most = min(plan.batch - len(found), AT_ONCE)
-                more = queue.receive(most, visibility_s)
+                more = source.receive(most)
                 if not more:
                     left_s = deadline - self._clock.monotonic()
-                    if left_s <= 0 or not (more := await self._wait(queue, most, left_s)):
+                    if left_s <= 0 or not (more := await self._wait(source, most, left_s)):
                         break
-                self._read(queue, more, found)
+                self._read(source, more, found)
         except BaseException:
-            self._give_back(queue, found)
+            source.give_back(found)
             raise
         number = first_batch(found, plan.batch)
-        self._give_back(queue, found[number:])
+        source.give_back(found[number:])
         return found[:number]
 
-    async def _wait(self, queue: Queue, most: int, left_s: float) -> list[Received]:
+    async def _wait(self, source: Source[M], most: int, left_s: float) -> list[Record[M]]:
         """More messages, until the window is over on the product's clock."""
-        polling = asyncio.ensure_future(queue.poll(most, float(queue.settings.visibility_s), WAIT_S))
+        polling = asyncio.ensure_future(source.poll(most, WAIT_S))
         timer = self._clock.call_later(left_s, polling.cancel)
         try:
             return await polling
@@ -155,38 +155,23 @@ class Poller:
         finally:
             timer.cancel()
 
-    def _read(self, queue: Queue, taken: Sequence[Received], found: list[Record]) -> None:
-        """Records of what the filters let through; the others are deleted."""
+    def _read(self, source: Source[M], taken: Sequence[Record[M]], found: list[Record[M]]) -> None:
+        """What the filters let through; the others are deleted."""
         if not taken:
             self._scale.calm(self._clock.monotonic())
         self._told.count("PolledEventCount", len(taken))
-        for each in taken:
-            content = queue.content(each.message)
-            if content is None:
-                queue.backlog.drop(each.message)
-                continue
-            handle = receipts.handle_of(each.receipt, self._sqs.key)
-            one = record(
-                each.message, content, handle, arn=self.plan.arn, region=self.plan.region, fifo=queue.settings.fifo
-            )
+        for one in taken:
             if self._wanted(one.document):
                 found.append(one)
             else:
                 self._told.count("FilteredOutEventCount", 1)
                 self._told.passed_over(one)
-                queue.drop(each.message).add_done_callback(_look_at)
-
-    def _give_back(self, queue: Queue, records: Sequence[Record]) -> None:
-        """They were taken, but nothing was tried: visible at once, and not counted as received."""
-        for each in records:
-            if not each.message.gone:
-                each.message.receives -= 1
-                queue.hide(each.message, 0)
+                source.drop([one]).add_done_callback(_look_at)
 
     # -- a batch
 
-    def _begin(self, queue: Queue, records: list[Record]) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(queue, records))
+    def _begin(self, source: Source[M], records: list[Record[M]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._run(source, records))
         self._running.add(task)
         task.add_done_callback(self._over)
 
@@ -196,19 +181,19 @@ class Poller:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a batch of %s failed", self.plan.arn, exc_info=error)
 
-    async def _run(self, queue: Queue, records: list[Record]) -> None:
+    async def _run(self, source: Source[M], records: list[Record[M]]) -> None:
         with self._clock.working():
             said = await self._try(records)
         if said is None:
             return
         self._scale.ended(well=not said.whole)
         self._told.result(f"PROBLEM: {said.why}" if said.whole else "OK")
-        done = [each.message for each in records if each.message.message_id not in said.failed]
+        done = [each for each in records if each.message.message_id not in said.failed]
         self._told.count("DeletedEventCount", len(done))
         if done:
-            await queue.drop_all(done)
+            await source.drop(done)
 
-    async def _try(self, records: list[Record]) -> Verdict | None:
+    async def _try(self, records: list[Record[M]]) -> Verdict | None:
         """What the function says of the batch. A throttled one is tried again for as long as its messages are hidden;
         None: they come back by themselves."""
         payload, ids = event(records), [each.message.message_id for each in records]

@@ -11,7 +11,7 @@ from lambent.services.sources.filters import filter_of
 from lambent.services.sources.poller import Invoke, Plan, Poller
 from lambent.services.sources.records import Record
 from lambent.services.sources.scale import limits
-from lambent.services.sqs.engine import Sqs
+from lambent.services.sources.source import Source
 from lambent.store.event_source_mappings import ENABLED, ENABLING, UPDATING, StoredMapping
 
 log = logging.getLogger("lambent")
@@ -28,7 +28,7 @@ class Notes(Protocol):
 
     def result(self, mapping: StoredMapping, text: str) -> None: ...
 
-    def passed_over(self, mapping: StoredMapping, record: Record) -> None: ...
+    def passed_over(self, mapping: StoredMapping, record: Record[Any]) -> None: ...
 
 
 class _Told:
@@ -61,7 +61,7 @@ class _Told:
         self._kept = self._latest
         self._notes.result(self._mapping, self._kept)
 
-    def passed_over(self, record: Record) -> None:
+    def passed_over(self, record: Record[Any]) -> None:
         self._notes.passed_over(self._mapping, record)
 
 
@@ -69,18 +69,20 @@ class _Told:
 Run = Callable[[StoredMapping, bytes, str], Awaitable[Any]]
 # The settings of a mapping with its filters in the clear, or a FilterCriteriaError.
 Open = Callable[[StoredMapping], Awaitable[dict[str, Any]]]
+# The queue of that ARN and region; None if there is none.
+FindQueue = Callable[[str, str], Source[Any] | None]
 
 
 class Pollers:
     """Mutable, on the event loop only: `_at_work` are the pollers, `_changes` the tasks that exchange them."""
 
-    def __init__(self, sqs: Sqs, run: Run, settings: Open, *, notes: Notes, clock: Clock) -> None:
-        self._sqs = sqs
+    def __init__(self, find: FindQueue, run: Run, settings: Open, *, notes: Notes, clock: Clock) -> None:
+        self._find = find
         self._run = run
         self._settings = settings
         self._notes = notes
         self._clock = clock
-        self._at_work: dict[Key, Poller] = {}
+        self._at_work: dict[Key, Poller[Any]] = {}
         self._wanted: dict[Key, StoredMapping] = {}
         self._changes: dict[Key, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -127,7 +129,7 @@ class Pollers:
                 self._at_work[key] = poller
                 poller.start()
 
-    async def _poller(self, mapping: StoredMapping) -> Poller | None:
+    async def _poller(self, mapping: StoredMapping) -> Poller[Any] | None:
         """None, which has been told, for filters that cannot be read."""
         settings = await self._settings(mapping)
         plan = plan_of(mapping, settings)
@@ -140,7 +142,9 @@ class Pollers:
         except PatternInvalid as error:
             told.result(f"PROBLEM: {error}")
             return None
-        return Poller(plan, self._sqs, self._invoke(mapping), wanted, told=told, clock=self._clock)
+        return Poller(
+            plan, lambda: self._find(plan.arn, plan.region), self._invoke(mapping), wanted, told=told, clock=self._clock
+        )  # fmt: skip
 
     def _invoke(self, mapping: StoredMapping) -> Invoke:
         return lambda payload, trace: self._run(mapping, payload, trace)

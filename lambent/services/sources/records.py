@@ -5,7 +5,7 @@ Source: Lambda Developer Guide, "Using Lambda with Amazon SQS" (example event); 
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -18,10 +18,22 @@ _AROUND = len(b'{"Records":[]}')
 _encode = msgspec.json.Encoder().encode
 
 
-class Record(msgspec.Struct, frozen=True):
+class Taken(Protocol):
+    """A message that was received, and is hidden from others until it is due again (epoch seconds)."""
+
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def due(self) -> float: ...
+
+
+M = TypeVar("M", bound=Taken)
+
+
+class Record(msgspec.Struct, Generic[M], frozen=True):
     """One message on its way to a function."""
 
-    message: Message
+    message: M
     document: dict[str, Any]
     encoded: bytes
 
@@ -30,7 +42,7 @@ class Record(msgspec.Struct, frozen=True):
         return len(self.encoded) + 1
 
 
-def record(message: Message, content: Content, handle: str, *, arn: str, region: str, fifo: bool) -> Record:
+def record(message: Message, content: Content, handle: str, *, arn: str, region: str, fifo: bool) -> Record[Message]:
     """As the function sees it; `handle` is the receipt handle, `arn` that of the queue."""
     document: dict[str, Any] = {
         "messageId": message.message_id,
@@ -44,6 +56,11 @@ def record(message: Message, content: Content, handle: str, *, arn: str, region:
     document |= {
         "md5OfBody": md5_of_body(content.body), "eventSource": "aws:sqs", "eventSourceARN": arn, "awsRegion": region,
     }  # fmt: skip
+    return recorded(message, document)
+
+
+def recorded(message: M, document: dict[str, Any]) -> Record[M]:
+    """A message whose document is known."""
     return Record(message, document, _encode(document))
 
 
@@ -57,11 +74,11 @@ def _attribute(attribute: Attribute) -> dict[str, Any]:
     return shown | {"stringListValues": [], "binaryListValues": [], "dataType": attribute.DataType}
 
 
-def event(records: Sequence[Record]) -> bytes:
+def event(records: Sequence[Record[Any]]) -> bytes:
     return b'{"Records":[' + b",".join([each.encoded for each in records]) + b"]}"
 
 
-def first_batch(records: Sequence[Record], most: int) -> int:
+def first_batch(records: Sequence[Record[Any]], most: int) -> int:
     """How many of the first go in one event: at most `most`, and no more than 6 MB unless one alone is larger."""
     size, number = _AROUND, 0
     for each in records:

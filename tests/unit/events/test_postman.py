@@ -16,7 +16,7 @@ from lambent.errors import LambentError, StoreError, Undeliverable
 from lambent.events import postman as postmen
 from lambent.events.postman import GIVE_UP_AFTER_S, PAGE, Postman, Tried, later, pause_s
 from lambent.events.targets import Targets
-from lambent.model import Letter
+from lambent.model import FORWARD, Ended, Letter
 from lambent.store.database import Database
 from lambent.store.kept import KeptEvents
 from lambent.store.letters import Letters, letter_columns
@@ -331,3 +331,44 @@ async def test_a_look_that_fails_is_taken_again(stage, monkeypatch):
     stage.letters.targets = targets
     await stage.post(letter())
     await stage.until(lambda: stage.queue.taken)
+
+
+FIFO = QUEUE + ".fifo"
+
+
+def forward(request_id: str, target: str = QUEUE) -> Letter:
+    ended = Ended(received=NOW, failed=NOW)
+    return Letter(
+        request_id=request_id, account="1", region="r", name="topic", kind=FORWARD, target=target, body=b"",
+        ended=ended, created=NOW, due=NOW,
+    )  # fmt: skip
+
+
+async def test_what_goes_to_a_fifo_queue_elsewhere_is_never_overtaken(stage):
+    stage.queue.refusal = LambentError("not now")
+    await stage.post(*(forward(str(number), FIFO) for number in range(5)))
+    await stage.idle()
+    assert stage.queue.asked == 1
+    stage.queue.refusal = None
+    again = stage.another()  # after a restart, too
+    again.posted()
+    await stage.until(lambda: len(stage.queue.taken) == 5)
+    assert stage.queue.taken == ["0", "1", "2", "3", "4"]
+    await again.close()
+
+
+async def test_what_a_service_has_passed_on_and_nobody_takes_is_told_before_it_goes(stage):
+    lost: list[tuple[str, str]] = []
+
+    async def tell(letter: Letter, why: str) -> None:
+        lost.append((letter.request_id, why))
+        assert stage.letters.count() == 1
+
+    stage.postman.lost = tell
+    stage.queue.refusal = Undeliverable("there is no such queue")
+    await stage.post(forward("a"))
+    await stage.idle()
+    assert lost == [("a", f"{QUEUE}: there is no such queue")]
+    assert stage.letters.count() == 0
+    assert not stage.kept.of_request("a")
+    assert stage.counted == []

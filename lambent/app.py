@@ -181,7 +181,7 @@ class App:
             settings=settings, clock=self.clock, metrics=self.metrics, journal=self.journal,
         )  # fmt: skip
         executions = self.executions
-        durable = DurableApi(executions.store, executions, self.names, self.clock, self.control.permits)
+        durable = DurableApi(executions.store, executions, self.names, self.clock, self.control.guard)
         self.neighbours = neighbours.Neighbours()
         self.frontdoor = FrontDoor(
             wire, self.control, self.data, self.extras, services, urls=urls.answer,

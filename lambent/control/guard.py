@@ -20,7 +20,7 @@ ACTIONS = {
     "InvokeWithResponseStream": "InvokeFunction",
 }
 # Where an operation names what it is about; the first that is there. Layers judge for themselves (layer_grants.py).
-_NAMED_BY = ("FunctionName", "ResourceArn", "Resource", "DurableExecutionArn", "CodeSigningConfigArn")
+_NAMED_BY = ("FunctionName", "ResourceArn", "Resource", "CodeSigningConfigArn")
 # With these the root of an account can always undo a Deny that has locked everybody out, itself included.
 _WAYS_OUT = {"DeleteResourcePolicy", "GetPolicy", "GetResourcePolicy", "PutResourcePolicy", "RemovePermission"}
 
@@ -40,20 +40,24 @@ class Guard:
         text = next((call.parameters[name] for name in _NAMED_BY if call.parameters.get(name)), "")
         if ":" not in text and not self.denying:
             return  # a bare name is the caller's own
-        action = f"lambda:{ACTIONS.get(call.operation, call.operation)}"
         match = _ARN.fullmatch(text)
         if match and match["kind"] != "function":
             if match["account"] != call.account:
-                raise denied(caller(call), action, text)
+                raise denied(caller(call), _action(call), text)
         elif ref := _function(call, text):
-            self._check_function(call, action, ref)
+            self.demand(call, ref)
 
-    def _check_function(self, call: Call, action: str, ref: FunctionRef) -> None:
+    def demand(self, call: Call, ref: FunctionRef) -> None:
+        """The same of what belongs to that function, which the call names by something else: durable executions."""
         own = ref.account == call.account
         who = caller(call)
         if own and (not self.denying or (call.operation in _WAYS_OUT and who.arn.endswith(":root"))):
             return
-        self._permits.demand(who, action, ref, _conditions(call))
+        self._permits.demand(who, _action(call), ref, _conditions(call))
+
+
+def _action(call: Call) -> str:
+    return f"lambda:{ACTIONS.get(call.operation, call.operation)}"
 
 
 def _conditions(call: Call) -> Mapping[str, str]:
@@ -84,8 +88,7 @@ def caller(call: Call) -> Principal:
 
 def _function(call: Call, text: str) -> FunctionRef | None:
     """The function that is named; None if the text is none's name, which the operation itself will say."""
-    name, _, _ = text.partition("/durable-execution/")
     try:
-        return parse_function(name, call.parameters.get("Qualifier"), account=call.account, region=call.region)
+        return parse_function(text, call.parameters.get("Qualifier"), account=call.account, region=call.region)
     except AwsError:
         return None

@@ -9,7 +9,7 @@ from lambent.arns import FunctionRef
 from lambent.clock import Clock
 from lambent.durable import checks, pausing, records, requests, tokens
 from lambent.durable.api_lists import Lists, Owners
-from lambent.durable.finding import Finder, Permits
+from lambent.durable.finding import Finder, Guard
 from lambent.durable.nouns import Change, ErrorObject, Execution, State
 from lambent.errors import InvalidParameterValue, ResourceNotFound
 from lambent.model import Document
@@ -32,11 +32,11 @@ class DurableApi:
     """`operations` is what answers each of them."""
 
     def __init__(
-        self, store: DurableExecutions, driver: Driver, owners: Owners, clock: Clock, permits: Permits | None = None
+        self, store: DurableExecutions, driver: Driver, owners: Owners, clock: Clock, guard: Guard | None = None
     ) -> None:
         self._store = store
         self._driver = driver
-        self._finder = Finder(store, permits)
+        self._finder = Finder(store, guard)
         lists = Lists(store, self._finder, owners, clock)
         self.operations: dict[str, Handler] = {
             "DeleteDurableExecution": self._delete,

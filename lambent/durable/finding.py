@@ -6,27 +6,26 @@ from lambent.arns import FunctionRef
 from lambent.durable import records
 from lambent.durable.nouns import Execution
 from lambent.errors import ResourceNotFound
-from lambent.principal import Principal
 from lambent.store.durable_executions import DurableExecutions
 from lambent.wire.parse import Call
 
 _NOT_THERE = "Durable Execution does not exist"  # of AWS's own local runner
 
 
-class Permits(Protocol):
-    """Who knows resource policies."""
+class Guard(Protocol):
+    """Who knows resource policies, and what of a request they may ask for."""
 
-    def demand(self, principal: Principal, action: str, ref: FunctionRef) -> None:
-        """Raises AccessDeniedException for whoever may not."""
+    def demand(self, call: Call, ref: FunctionRef) -> None:
+        """Raises AccessDeniedException if the caller may not do that to what belongs to the function."""
         ...
 
 
 class Finder:
-    """Looks executions up by their ARNs. Without `permits`, everybody may everything."""
+    """Looks executions up by their ARNs. Without `guard`, everybody may everything."""
 
-    def __init__(self, store: DurableExecutions, permits: Permits | None = None) -> None:
+    def __init__(self, store: DurableExecutions, guard: Guard | None = None) -> None:
         self._store = store
-        self._permits = permits
+        self._guard = guard
 
     def execution(self, call: Call) -> Execution:
         """The one that DurableExecutionArn names, which the model has seen to be such an ARN.
@@ -45,5 +44,5 @@ class Finder:
 
     def demand(self, call: Call, ref: FunctionRef) -> None:
         """Raises AccessDeniedException."""
-        if self._permits is not None:
-            self._permits.demand(call.caller, f"lambda:{call.operation}", ref)
+        if self._guard is not None:
+            self._guard.demand(call, ref)

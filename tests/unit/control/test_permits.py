@@ -9,8 +9,11 @@ from lambent.arns import FunctionRef
 from lambent.clock import FixedClock
 from lambent.control.permits import Permits, denied
 from lambent.control.registry import operations
+from lambent.durable.finding import Finder
 from lambent.errors import AwsError
 from lambent.principal import NOBODY, Principal
+from lambent.store.durable_executions import DurableExecutions
+from lambent.store.queue import open_queue
 from lambent.wire.http import Request
 from lambent.wire.parse import Call
 
@@ -33,15 +36,22 @@ def permits(control):
     return control.permits
 
 
+@pytest.fixture
+def executions(tmp_path):
+    queue = open_queue(tmp_path / "queue")
+    yield DurableExecutions(queue)
+    queue.close()
+
+
 async def allow(client, name="hello", **changes):
     given = {"StatementId": "s", "Action": INVOKE, "Principal": OTHER} | changes
     await client("AddPermission", FunctionName=name, **given)
 
 
-async def put(client, **changes):
+async def put(client, qualifier="", **changes):
     statement = {"Effect": "Deny", "Principal": "*", "Action": "lambda:*", "Resource": function_arn() + "*"} | changes
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    await client("PutResourcePolicy", ResourceArn=function_arn(), Policy=policy)
+    await client("PutResourcePolicy", ResourceArn=function_arn(qualifier=qualifier), Policy=policy)
 
 
 async def refusal(call):
@@ -219,7 +229,7 @@ async def test_a_stranger_may_do_what_the_policy_says(client, hello):
     assert await refusal(theirs) == refused("GetFunctionConfiguration", function_arn())
 
 
-NAMING = ("FunctionName", "ResourceArn", "Resource", "CodeSigningConfigArn", "DurableExecutionArn")
+NAMING = ("FunctionName", "ResourceArn", "Resource", "CodeSigningConfigArn")
 
 
 def naming():
@@ -243,8 +253,6 @@ def made(operation, name):
     text = function_arn()
     if name == "CodeSigningConfigArn":
         text = f"arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-1"
-    if name == "DurableExecutionArn":
-        text += ":1/durable-execution/name/id"
     request = Request("POST", "/", "", {}, b"")
     return Call("lambda", operation, {name: text}, request, "id", OTHER, OTHER, REGION, None, STRANGER)  # type: ignore[arg-type]
 
@@ -264,6 +272,21 @@ async def test_what_a_request_tells_can_be_asked_for(client, control, hello):
         await put(client, **theirs, Condition={operator: {key: wrong}})
         with pytest.raises(AwsError):
             control.guard.check(call)
+
+
+async def test_what_a_request_for_a_durable_execution_tells_can_be_asked_for_too(client, control, hello, executions):
+    await client("PublishVersion", FunctionName="hello")
+    finder, call = Finder(executions, control.guard), made("GetDurableExecution", "FunctionName")
+    call.parameters["DurableExecutionArn"] = function_arn(qualifier="1") + "/durable-execution/name/id"
+    call.request.client = "203.0.113.9"
+    theirs = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "lambda:GetDurableExecution"}
+    for network, code in (
+        ("203.0.113.0/24", "ResourceNotFoundException"), ("203.0.114.0/24", "AccessDeniedException"),
+    ):  # fmt: skip
+        await put(client, "1", **theirs, Condition={"IpAddress": {"aws:SourceIp": network}})
+        with pytest.raises(AwsError) as caught:
+            finder.execution(call)
+        assert caught.value.code == code
 
 
 async def test_what_belongs_to_another_account_and_has_no_policy_is_refused(client):

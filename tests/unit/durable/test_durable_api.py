@@ -15,17 +15,17 @@ from lambent.durable import tokens
 from lambent.durable.api import DurableApi
 from lambent.durable.nouns import Change, HistoryEvent
 from lambent.errors import AwsError
-from lambent.principal import Principal
 from lambent.store.durable_executions import DurableExecutions
 from lambent.store.queue import open_queue
+from lambent.wire.parse import Call
 
 
 class OwnersOnly:
     """Whoever asks must be of the function's account."""
 
-    def demand(self, principal: Principal, action: str, ref: FunctionRef) -> None:
-        if principal.account != ref.account:
-            raise AwsError(f"{action} on {ref.arn}", code="AccessDeniedException", status=403)
+    def demand(self, call: Call, ref: FunctionRef) -> None:
+        if call.account != ref.account:
+            raise AwsError(f"lambda:{call.operation} on {ref.arn}", code="AccessDeniedException", status=403)
 
 
 @pytest.fixture

@@ -146,14 +146,12 @@ class Book:
     async def _load(self, number: int) -> State:
         """From disk; what is large in a thread of its own, for nothing else goes on meanwhile."""
         document = self._store.get(number)
-        execution = records.execution_from(document) if document is not None else None
-        if execution is not None and execution.bytes + execution.input_bytes > LARGE:
-            state = await asyncio.to_thread(records.load, self._store, number)
-        else:
-            state = records.load(self._store, number) if execution is not None else None
-        if state is None:
+        if document is None:
             raise ResourceNotFound(GONE)
-        return state
+        execution = records.execution_from(document)
+        if execution.bytes + execution.input_bytes > LARGE:
+            return await asyncio.to_thread(records.with_operations, self._store, execution)
+        return records.with_operations(self._store, execution)
 
     async def _write_new(self, started: Sequence[New]) -> None:
         await self._store.write(*(records.write(each.change, each.state) for each in started))

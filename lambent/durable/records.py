@@ -25,10 +25,13 @@ def event_from(document: bytes) -> HistoryEvent:
 def load(store: DurableExecutions, number: int) -> State | None:
     """All that is known of an execution; None if there is none of that number."""
     document = store.get(number)
-    if document is None:
-        return None
-    operations = [_operation(each) for each in store.operations(number)]
-    return State(_execution(document), {each.id: each for each in operations})
+    return with_operations(store, _execution(document)) if document is not None else None
+
+
+def with_operations(store: DurableExecutions, execution: Execution) -> State:
+    """The same of an execution that has been read."""
+    operations = [_operation(each) for each in store.operations(execution.number)]
+    return State(execution, {each.id: each for each in operations})
 
 
 def input_of(store: DurableExecutions, number: int) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from lambent.clock import Clock
 from lambent.durable import records
-from lambent.durable.nouns import Change, State
+from lambent.durable.nouns import Change, Execution, State
 from lambent.errors import ResourceNotFound
 from lambent.store.durable_executions import DurableExecutions
 from lambent.store.queue import Rows
@@ -65,14 +65,25 @@ class Book:
 
     def read(self, number: int) -> State | None:
         """As it is now."""
-        live = self._live.get(number)
-        return live.state if live is not None and live.state is not None else records.load(self._store, number)
+        return self._state(number) or records.load(self._store, number)
+
+    def execution(self, number: int) -> Execution | None:
+        """The same without its operations, which may be many megabytes."""
+        if (state := self._state(number)) is not None:
+            return state.execution
+        document = self._store.get(number)
+        return records.execution_from(document) if document is not None else None
 
     async def drop(self, numbers: Sequence[int]) -> None:
         """Forget them, with all that is known of them; who is about to change one finds nothing."""
         await self._whole(self._drop(sorted(numbers)))
 
     # -- details
+
+    def _state(self, number: int) -> State | None:
+        """What is in memory."""
+        live = self._live.get(number)
+        return live.state if live is not None else None
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """Its value, though its task is one that nobody's hanging up ends."""
@@ -145,10 +156,9 @@ class Book:
 
     async def _load(self, number: int) -> State:
         """From disk; what is large in a thread of its own, for nothing else goes on meanwhile."""
-        document = self._store.get(number)
-        if document is None:
+        execution = self.execution(number)
+        if execution is None:
             raise ResourceNotFound(GONE)
-        execution = records.execution_from(document)
         if execution.bytes + execution.input_bytes > LARGE:
             return await asyncio.to_thread(records.with_operations, self._store, execution)
         return records.with_operations(self._store, execution)

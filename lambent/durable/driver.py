@@ -82,11 +82,11 @@ class Driver:
 
     async def wait(self, number: int) -> Execution:
         """The execution, once it is over. Raises what kept a synchronous one from being invoked for the first time."""
-        state = self._book.read(number)
-        if state is None or state.execution.over:
-            if state is None:
-                raise ResourceNotFound()
-            return state.execution
+        execution = self._book.execution(number)
+        if execution is None:
+            raise ResourceNotFound()
+        if execution.over:
+            return execution
         waiter: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(number, []).append(waiter)
         return await waiter

@@ -8,6 +8,7 @@ import pytest
 from durable_client import START, StoreDriver
 
 from lambent.clock import FixedClock
+from lambent.durable.attempts import Attempt
 from lambent.durable.book import Book
 from lambent.errors import ResourceNotFound
 from lambent.store.durable_executions import DurableExecutions
@@ -56,3 +57,20 @@ async def test_a_change_reads_the_execution_and_its_operations_once(
 async def test_what_is_not_there_cannot_be_changed(book: Book) -> None:
     with pytest.raises(ResourceNotFound):
         await book.change(7, lambda state, now: None)
+
+
+async def test_an_execution_is_told_without_its_operations_being_read(book: Book, store: CountedExecutions) -> None:
+    execution = await StoreDriver(store, FixedClock(START)).start()
+    assert book.execution(execution.number) == execution
+    assert book.execution(execution.number + 1) is None
+    assert store.reads == {"execution": 2}
+
+
+async def test_what_is_being_invoked_is_told_from_memory(book: Book, store: CountedExecutions) -> None:
+    execution = await StoreDriver(store, FixedClock(START)).start()
+    attempt = Attempt(entered=lambda: None)
+    state = await book.change(execution.number, attempt.begin)
+    store.reads.clear()
+    assert book.execution(execution.number) == state.execution
+    assert book.read(execution.number) is state
+    assert not store.reads

@@ -14,6 +14,7 @@ from lambent.durable import requests
 from lambent.durable.nouns import Execution
 from lambent.errors import AwsError, ResourceNotFound, SandboxError, TooManyRequests
 from lambent.model import Durability, Outcome
+from lambent.store.durable_executions import DurableExecutions
 
 
 @pytest.fixture
@@ -56,6 +57,18 @@ async def test_a_workflow_goes_on_where_it_waited_and_its_caller_gets_the_result
         "StepStarted", "StepSucceeded", "InvocationCompleted", "ExecutionSucceeded",
     ]  # fmt: skip
     assert world.clock.epoch() >= START + 450
+
+
+async def test_whoever_waits_for_what_is_over_is_told_and_no_operation_of_it_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @flow(world)
+    async def work(context: Context) -> Any:
+        return await context.step("first", lambda attempt: 1)
+
+    over = (await world.over(await world.accept())).execution
+    monkeypatch.delattr(DurableExecutions, "operations")
+    assert await world.executions.driver.wait(over.number) == over
 
 
 async def test_a_step_is_tried_again_when_its_time_has_come(world: World) -> None:

@@ -18,7 +18,6 @@ from lambent.wire.shapes import UnknownServiceError
 
 # Who sends a request, given what its signature claims. Raises AwsError for whoever is not believed.
 Identify = Callable[[Request, Sender], Principal]
-MOST_CLAIMS = 10_000  # access keys remembered; they come from callers, so there must be a bound
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -40,15 +39,14 @@ class Wire:
     """Reads requests and writes answers of every service. Models load and operations compile at their first use."""
 
     def __init__(self, settings: Settings, identify: Identify | None = None, *, constraints: bool = True) -> None:
-        """`identify` says who sends a request, and refuses whom it does not believe; without it, whoever it claims to
-        be. Without `constraints`, whatever has the right types is let through.
+        """`identify` says who sends a request, and refuses whom it does not believe; without it, the root of
+        the account that is claimed. Without `constraints`, whatever has the right types is let through.
         """
-        self._identify = identify or self._claimed
+        self._identify = identify or (lambda _, who: root_of(who.account or self._account, who.access_key))
         self._constraints = constraints
         self._region = settings.region
         self._account = settings.account
         self._services: dict[str, Service] = {}
-        self._claims: dict[str, Principal] = {}  # by access key
 
     def parse(self, request: Request) -> Call:
         """The call that a request makes. Raises AwsError when it is malformed, unknown or breaks a constraint."""
@@ -110,16 +108,6 @@ class Wire:
                 raise NotImplementedYet(f"{name} is not built yet, nor the protocol that it speaks.")
             self._services[name] = found
         return found
-
-    def _claimed(self, request: Request, who: Sender) -> Principal:
-        """Whoever the signature names, unproved: the root of its account."""
-        known = self._claims.get(who.access_key)
-        if known is None:
-            account = who.account or self._account
-            if len(self._claims) >= MOST_CLAIMS:
-                self._claims.clear()
-            known = self._claims[who.access_key] = root_of(account, who.access_key)
-        return known
 
     def _best_guess(self, request: Request) -> tuple[Service, str]:
         """Whose words to use for a request that could not be parsed."""

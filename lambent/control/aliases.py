@@ -65,12 +65,12 @@ async def list_aliases(control: Control, call: Call) -> Document:
     ref = lookup.unqualified(call)
     lookup.latest(control, ref)
     scope = f"lambda:ListAliases:{ref.account}:{ref.region}:{ref.name}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    after = markers.after(scope, asked)
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
     version = asked.get("FunctionVersion") or ""
     key = (ref.account, ref.region, ref.name)
     found = control.aliases.page(*key, version=version, after=after, limit=limit + 1)
-    more = {"NextMarker": markers.seal(scope, [found[limit - 1].alias])} if len(found) > limit else {}
+    more = markers.more(scope, found, limit, lambda last: last.alias)
     return {"Aliases": [_shown(alias) for alias in found[:limit]]} | more
 
 

@@ -55,12 +55,12 @@ async def list_capacity_providers(control: Control, call: Call) -> Document:
     """All of them are Active: a fleet that nobody starts has no other state to be in."""
     asked = call.parameters
     scope = f"lambda:ListCapacityProviders:{call.account}:{call.region}:{asked.get('State', '')}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    after = markers.after(scope, asked)
     if asked.get("State", "Active") != "Active":
         return {"CapacityProviders": []}
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
     found = control.stores.capacity_providers.page(call.account, call.region, after, limit + 1)
-    more = {"NextMarker": markers.seal(scope, [found[limit - 1].name])} if len(found) > limit else {}
+    more = markers.more(scope, found, limit, lambda last: last.name)
     return {"CapacityProviders": [shown(provider) for provider in found[:limit]]} | more
 
 

@@ -71,20 +71,20 @@ async def delete_code_signing_config(control: Control, call: Call) -> Document:
 async def list_code_signing_configs(control: Control, call: Call) -> Document:
     asked = call.parameters
     scope = f"lambda:ListCodeSigningConfigs:{call.account}:{call.region}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    after = markers.after(scope, asked)
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
     found = control.stores.code_signing.page(call.account, call.region, after, limit + 1)
-    more = {"NextMarker": markers.seal(scope, [found[limit - 1].id])} if len(found) > limit else {}
+    more = markers.more(scope, found, limit, lambda last: last.id)
     return {"CodeSigningConfigs": [_shown(config) for config in found[:limit]]} | more
 
 
 async def list_functions_by_code_signing_config(control: Control, call: Call) -> Document:
     asked, config = call.parameters, _existing(control, call)
     scope = f"lambda:ListFunctionsByCodeSigningConfig:{config.arn}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    after = markers.after(scope, asked)
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
     found = control.stores.code_signing.functions(_key(call), after, limit + 1)
-    more = {"NextMarker": markers.seal(scope, [found[limit - 1]])} if len(found) > limit else {}
+    more = markers.more(scope, found, limit, str)
     return {"FunctionArns": [function_arn(call.account, call.region, name) for name in found[:limit]]} | more
 
 

@@ -84,10 +84,10 @@ async def list_function_url_configs(control: Control, call: Call) -> Document:
     asked, ref = call.parameters, lookup.named(call)
     _function(control, ref, NO_FUNCTION)
     scope = f"lambda:ListFunctionUrlConfigs:{ref.account}:{ref.region}:{ref.name}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else None
+    after = markers.after(scope, asked) if asked.get("Marker") else None  # "" is a place: after the function's own
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
     found = control.function_urls.list(ref.account, ref.region, ref.name, after, limit + 1)
-    more = {"NextMarker": markers.seal(scope, [found[limit - 1].qualifier])} if len(found) > limit else {}
+    more = markers.more(scope, found, limit, lambda last: last.qualifier)
     return {"FunctionUrlConfigs": [_shown(control, call, url) for url in found[:limit]]} | more
 
 

@@ -61,10 +61,10 @@ async def list_function_event_invoke_configs(control: Control, call: Call) -> Do
     _require(control, ref)
     key = (ref.account, ref.region, ref.name)
     scope = f"lambda:ListFunctionEventInvokeConfigs:{':'.join(key)}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    after = markers.after(scope, asked)
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
     found = control.invoke_configs.list(*key, after=after, limit=limit + 1)
-    more = {"NextMarker": markers.seal(scope, [found[limit - 1].qualifier])} if len(found) > limit else {}
+    more = markers.more(scope, found, limit, lambda last: last.qualifier)
     return {"FunctionEventInvokeConfigs": [_shown(config) for config in found[:limit]]} | more
 
 

@@ -55,9 +55,9 @@ async def get_layer_version_by_arn(control: Control, call: Call) -> Document:
 
 async def list_layers(control: Control, call: Call) -> Document:
     limit = min(call.parameters.get("MaxItems") or PAGE, PAGE)
-    scope, marker = f"lambda:ListLayers:{call.account}:{call.region}", call.parameters.get("Marker")
+    scope = f"lambda:ListLayers:{call.account}:{call.region}"
     found: list[Document] = []
-    for layer in _newest_matching(control, call, markers.unseal(scope, marker)[0] if marker else ""):
+    for layer in _newest_matching(control, call, markers.after(scope, call.parameters)):
         if len(found) == limit:
             return {"Layers": found, "NextMarker": markers.seal(scope, [found[-1]["LayerName"]])}
         found.append({"LayerName": layer.name, "LayerArn": layer.arn, "LatestMatchingVersion": _summary(layer)})
@@ -80,8 +80,8 @@ async def list_layer_versions(control: Control, call: Call) -> Document:
     ref = lookup.layer(call)
     if ref.account != call.account:
         raise layer_grants.denied(call, "lambda:ListLayerVersions", ref.arn)
-    scope, marker = f"lambda:ListLayerVersions:{ref.account}:{ref.region}:{ref.name}", call.parameters.get("Marker")
-    before = int(markers.unseal(scope, marker)[0]) if marker else EVERY
+    scope = f"lambda:ListLayerVersions:{ref.account}:{ref.region}:{ref.name}"
+    before = int(markers.after(scope, call.parameters) or EVERY)
     found: list[Document] = []
     for layer in _matching(control, call, ref, before):
         if len(found) == limit:

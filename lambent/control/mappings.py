@@ -83,14 +83,14 @@ async def list_event_source_mappings(control: Control, call: Call) -> Document:
     ref = lookup.named(call) if asked.get("FunctionName") else None
     source, function = asked.get("EventSourceArn") or "", (ref.name, ref.qualifier or "") if ref else ("", "")
     scope = f"lambda:ListEventSourceMappings:{call.account}:{call.region}:{source}:{':'.join(function)}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    after = markers.after(scope, asked)
     limit, now = min(asked.get("MaxItems") or PAGE, PAGE), control.clock.epoch()
     page = control.stores.mappings.page(
         call.account, call.region, source=source, function=function, after=after, limit=limit + 1
     )
     found = [(mapping, mapping.state_at(now)) for mapping in page[:limit]]
     documents = [mapping_documents.shown(control, mapping, state) for mapping, state in found if state]
-    more = {"NextMarker": markers.seal(scope, [page[limit - 1].uuid])} if len(page) > limit else {}
+    more = markers.more(scope, page, limit, lambda last: last.uuid)
     return {"EventSourceMappings": await mapping_documents.opened(control, documents)} | more
 
 

@@ -68,12 +68,12 @@ async def list_provisioned_concurrency_configs(control: Control, call: Call) -> 
     ref = lookup.named(call)
     lookup.latest(control, ref)
     scope = f"lambda:ListProvisionedConcurrencyConfigs:{ref.account}:{ref.region}:{ref.name}"
-    after = markers.unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+    after = markers.after(scope, asked)
     limit = min(asked.get("MaxItems") or PAGE, PAGE)
     configs = control.concurrency.provisioned(ref.account, ref.region, ref.name)
     found = [config for config in configs if config.qualifier > after]
     shown = [{"FunctionArn": config.arn} | _shown(control, config) for config in found[:limit]]
-    more = {"NextMarker": markers.seal(scope, [found[limit - 1].qualifier])} if len(found) > limit else {}
+    more = markers.more(scope, found, limit, lambda last: last.qualifier)
     return {"ProvisionedConcurrencyConfigs": shown} | more
 
 

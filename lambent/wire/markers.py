@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +14,8 @@ from lambent.errors import AwsError, InvalidParameterValue
 # stays the same over restarts so that a client may go on.
 _KEY = b"lambent pagination"
 _DIGEST = 8  # bytes
+
+T = TypeVar("T")
 
 
 def seal(scope: str, position: list[str]) -> str:
@@ -31,6 +35,16 @@ def unseal(scope: str, token: str, *, refuse: AwsError | None = None) -> list[st
     except (ValueError, msgspec.DecodeError):
         pass
     raise refuse or InvalidParameterValue("Invalid pagination token provided.")
+
+
+def after(scope: str, asked: Mapping[str, Any]) -> str:
+    """The name after which a list in order of names goes on, as its Marker says; "": it begins. Raises as `unseal`."""
+    return unseal(scope, asked["Marker"])[0] if asked.get("Marker") else ""
+
+
+def more(scope: str, found: Sequence[T], limit: int, name: Callable[[T], str]) -> dict[str, str]:
+    """The NextMarker of a page, for `after`, if more than `limit` was found; `name` tells that of each."""
+    return {"NextMarker": seal(scope, [name(found[limit - 1])])} if len(found) > limit else {}
 
 
 def _digest(scope: str, raw: bytes) -> bytes:

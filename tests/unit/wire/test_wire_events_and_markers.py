@@ -44,6 +44,15 @@ def test_a_marker_comes_back_as_the_position_it_was_made_of() -> None:
     assert markers.unseal("lambda:ListFunctions:1:us-east-1", token) == ["a", "ü"]
 
 
+def test_a_page_has_a_marker_if_there_is_more_and_the_next_one_begins_after_its_last() -> None:
+    assert markers.more("one", ["a", "b"], 2, str) == {}
+    assert markers.after("one", {}) == ""
+    found = markers.more("one", ["a", "b", "c"], 2, str)
+    assert markers.after("one", {"Marker": found["NextMarker"]}) == "b"
+    with pytest.raises(AwsError, match="Invalid pagination token provided"):
+        markers.after("two", {"Marker": found["NextMarker"]})
+
+
 @pytest.mark.parametrize("change", ["", "x", "!", "another scope"])
 def test_a_marker_that_was_tampered_with_is_refused(change: str) -> None:
     token = markers.seal("one", ["a"])

@@ -21,7 +21,7 @@ from lambent.iam.keys import Keyring
 from lambent.iam.refusals import WINDOW_S, Words, words_of
 from lambent.principal import NOBODY, Principal, root_of
 from lambent.settings import Settings
-from lambent.wire import query, recognise
+from lambent.wire import recognise
 from lambent.wire.http import Request
 from lambent.wire.recognise import Sender
 from lambent.wire.services import profile
@@ -133,7 +133,7 @@ class Authenticator:
     def _known(self, request: Request, who: Sender, words: Words) -> Known | None:
         """What is known of the sender's key. Raises AwsError for temporary credentials of ours that do not hold."""
         key = self.keys.get(who.access_key)
-        token = _token(request)
+        token = claim.token_of(request)
         if key is not None:
             if token:
                 raise words.unknown()
@@ -207,14 +207,6 @@ def refuse_page(request: Request) -> None:
     if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
         message = f"A request of the web page {origin} must be signed by a key that this server knows."
         raise AwsError(message, code="AccessDeniedException", status=403)
-
-
-def _token(request: Request) -> str:
-    """The session token that goes with a request; "" for none."""
-    given = request.headers.get("x-amz-security-token", "")
-    if not given and "X-Amz-Security-Token=" in request.query:
-        given = query.parse(request.query).get("X-Amz-Security-Token", [""])[0]
-    return given
 
 
 def _is_open(request: Request, who: Sender) -> bool:

@@ -50,6 +50,14 @@ def of(request: Request, words: Words) -> Claim:
     return _from_header(request, header, words) if header is not None else _from_query(request, words)
 
 
+def token_of(request: Request) -> str:
+    """The session token that goes with a request; "" for none."""
+    given = request.headers.get("x-amz-security-token", "")
+    if not given and "X-Amz-Security-Token=" in request.query:
+        given = query.parse(request.query).get("X-Amz-Security-Token", [""])[0]
+    return given
+
+
 def _from_header(request: Request, header: str, words: Words) -> Claim:
     algorithm, _, rest = header.partition(" ")
     if algorithm != ALGORITHM:

@@ -5,10 +5,10 @@ from typing import Any
 
 from lambent.clock import Clock
 from lambent.errors import AwsError
+from lambent.iam import claim
 from lambent.iam.credentials import Mint, Session, Temporary
 from lambent.model import Document
 from lambent.principal import Principal, root_of
-from lambent.wire import query
 from lambent.wire.parse import Call
 
 _ROOT_S, _USER_S = 3_600, 43_200  # how long a session is good: root's at most that, a user's if nothing is said
@@ -39,11 +39,7 @@ def caller_of(call: Call) -> Principal:
 
 def session_of(mint: Mint, call: Call) -> Session | None:
     """The session in which the caller calls, if it is one of ours; the signature has been checked by then."""
-    request = call.request
-    token = request.headers.get("x-amz-security-token", "")
-    if not token and "X-Amz-Security-Token=" in request.query:
-        token = query.parse(request.query).get("X-Amz-Security-Token", [""])[0]
-    session = mint.open(token)
+    session = mint.open(claim.token_of(call.request))
     return session if session is not None and session.access_key == call.access_key else None
 
 

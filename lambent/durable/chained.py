@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lambent.durable.checks import MOST_PAYLOAD
-from lambent.durable.drafts import Draft, error, payload
+from lambent.durable.drafts import Draft
 from lambent.durable.nouns import (
     CHAINED_INVOKE,
     FAILED,
@@ -26,7 +26,6 @@ from lambent.errors import AwsError, LambentError
 from lambent.model import Outcome
 
 TOO_LARGE = f"CHAINED_INVOKE output payload size must be less than or equal to {MOST_PAYLOAD} bytes."
-_WORDS = {SUCCEEDED: "Succeeded", FAILED: "Failed", TIMED_OUT: "TimedOut", STOPPED: "Stopped"}
 
 
 class Ended(NamedTuple):
@@ -54,8 +53,7 @@ def end(state: State, operation_id: str, ended: Ended, now: float) -> Change | N
     draft = Draft(state, now)
     status, result, why = ended
     closed = replace(operation, status=status, ended=now, payload=result, error=why, input=None)
-    details = {"Result": payload(result)} if status == SUCCEEDED else {"Error": error(why)}
-    draft.tell(draft.put(closed, by_function=False), _WORDS[status], details)
+    draft.tell_end(draft.put(closed, by_function=False), result, why)
     return draft.change()
 
 

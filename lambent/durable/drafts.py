@@ -7,6 +7,10 @@ from msgspec.structs import replace
 from lambent.durable.nouns import (
     CHAINED_INVOKE,
     EXECUTION,
+    FAILED,
+    STOPPED,
+    SUCCEEDED,
+    TIMED_OUT,
     Change,
     ErrorObject,
     Execution,
@@ -20,6 +24,7 @@ Details = dict[str, Any]
 # The history's word for a type of operation. Source: the service model's EventType.
 _WORDS = {"EXECUTION": "Execution", "CONTEXT": "Context", "STEP": "Step", "WAIT": "Wait", "CALLBACK": "Callback"}
 _WORDS[CHAINED_INVOKE] = "ChainedInvoke"
+_ENDS = {SUCCEEDED: "Succeeded", FAILED: "Failed", TIMED_OUT: "TimedOut", STOPPED: "Stopped"}
 
 
 class Draft:
@@ -76,6 +81,11 @@ class Draft:
                 details={f"{kind}Details": details or {}},
             )
         )  # fmt: skip
+
+    def tell_end(self, operation: Operation, result: str | None, why: ErrorObject | None) -> None:
+        """The same of how an operation has ended, as its status says."""
+        details = {"Result": payload(result)} if operation.status == SUCCEEDED else {"Error": error(why)}
+        self.tell(operation, _ENDS[operation.status], details)
 
     def tell_execution(self, kind: str, details: Details) -> None:
         """Add to the history what belongs to no operation."""

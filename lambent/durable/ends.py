@@ -3,19 +3,18 @@
 Source of the words: AWS's own local runner; the limits: lambda-semantics.md §1.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from lambent.durable.checks import MOST_PAYLOAD, too_large
-from lambent.durable.drafts import Draft, error, payload
-from lambent.durable.nouns import EXECUTION, FAILED, PENDING, STOPPED, SUCCEEDED, TIMED_OUT, ErrorObject
+from lambent.durable.drafts import Draft
+from lambent.durable.nouns import EXECUTION, FAILED, PENDING, SUCCEEDED, TIMED_OUT, ErrorObject
 
 MOST_OPERATIONS = 3_000
 MOST_BYTES = 100 * 1024 * 1024  # that all checkpoints of an execution write
 STOP_ERROR = ErrorObject(error_message="Execution stopped by user request")
-_WORDS = {SUCCEEDED: "Succeeded", FAILED: "Failed", TIMED_OUT: "TimedOut", STOPPED: "Stopped"}
 
 
 class Output(NamedTuple):
@@ -60,8 +59,7 @@ def end(draft: Draft, status: str, result: str | None = None, why: ErrorObject |
         owes=bool(execution.parent),
     )  # fmt: skip
     itself = draft.put(replace(draft.itself, status=status, ended=draft.now))
-    details: dict[str, Any] = {"Result": payload(result)} if status == SUCCEEDED else {"Error": error(why)}
-    draft.tell(itself, _WORDS[status], details)
+    draft.tell_end(itself, result, why)
 
 
 def succeed(draft: Draft, result: str | None) -> None:

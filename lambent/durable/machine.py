@@ -236,7 +236,7 @@ def _complete_due(draft: Draft, until: float) -> None:
             whole = operation.times_out is not None and operation.times_out <= until
             why = CALLBACK_TIMEOUT if whole else HEARTBEAT_TIMEOUT
             closed = replace(operation, status=TIMED_OUT, ended=draft.now, error=why)
-            draft.tell(draft.put(closed, by_function=False), "TimedOut", {"Error": error(why)})
+            draft.tell_end(draft.put(closed, by_function=False), None, why)
 
 
 def _take(draft: Draft, output: Output) -> None:

@@ -6,7 +6,7 @@ Sources: the service model's documentation of each operation; AWS's own local ru
 from msgspec.structs import replace
 
 from lambent.durable import ends
-from lambent.durable.drafts import Draft, error, payload
+from lambent.durable.drafts import Draft
 from lambent.durable.nouns import (
     CALLBACK,
     DELETING,
@@ -45,7 +45,7 @@ def succeed(state: State, now: float, operation: str, result: str | None) -> Cha
     draft = Draft(state, now)
     open_one = _open(state, now, operation)
     closed = replace(open_one, status=SUCCEEDED, ended=now, payload=result)
-    draft.tell(draft.put(closed, by_function=False), "Succeeded", {"Result": payload(result)})
+    draft.tell_end(draft.put(closed, by_function=False), result, None)
     return draft.change()
 
 
@@ -55,7 +55,7 @@ def fail(state: State, now: float, operation: str, why: ErrorObject | None) -> C
     open_one = _open(state, now, operation)
     why = why or ErrorObject()
     closed = replace(open_one, status=FAILED, ended=now, error=why)
-    draft.tell(draft.put(closed, by_function=False), "Failed", {"Error": error(why)})
+    draft.tell_end(draft.put(closed, by_function=False), None, why)
     return draft.change()
 
 

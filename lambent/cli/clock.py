@@ -10,7 +10,7 @@ import argparse
 import json
 from typing import Any
 
-from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, endpoint_of, refusal
+from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, endpoint_of
 from lambent.cli.output import paint
 
 POSITIONAL = "[show | advance SPAN | run-until-idle]"
@@ -61,9 +61,4 @@ def _ask(endpoint: Endpoint, args: argparse.Namespace) -> dict[str, Any]:
     if args.action == "show":
         return endpoint.document(_PATH)
     asked = {"by": args.span} if args.action == "advance" else {"most": args.most} if args.most else {}
-    body = json.dumps(asked).encode()
-    response = endpoint.send("POST", f"{_PATH}/{args.action}", {"Content-Type": "application/json"}, body)
-    answer = response.read()
-    if response.status != 200:
-        raise CommandFailed(refusal(response, answer))
-    return dict(json.loads(answer))
+    return endpoint.ask("POST", f"{_PATH}/{args.action}", asked)

@@ -76,12 +76,19 @@ class Endpoint:
 
     def document(self, path: str) -> dict[str, Any]:
         """The JSON object at `path`. Raises CommandFailed for anything else."""
-        response = self.send("GET", path, {})
-        body = response.read()
+        return self.ask("GET", path)
+
+    def ask(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The JSON object that answers a request with `document` as its body (None: it has none). Raises CommandFailed
+        for anything else."""
+        headers = {} if document is None else {"Content-Type": "application/json"}
+        body = b"" if document is None else json.dumps(document).encode()
+        response = self.send(method, path, headers, body)
+        answer = response.read()
         if response.status != 200:
-            raise CommandFailed(refusal(response, body))
+            raise CommandFailed(refusal(response, answer))
         try:
-            found = json.loads(body)
+            found = json.loads(answer)
         except ValueError as error:
             raise CommandFailed(f"{self.url} answered something that is not JSON; is it Lambent?") from error
         return dict(found)

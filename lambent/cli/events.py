@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, add_region, endpoint_of, refusal
+from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, add_region, endpoint_of
 from lambent.cli.event_views import listed, shown
 from lambent.cli.logs import age_s
 
@@ -192,8 +192,4 @@ def _query(endpoint: Endpoint, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _ask(endpoint: Endpoint, method: str, path: str, query: dict[str, Any]) -> dict[str, Any]:
-    response = endpoint.send(method, f"{_PATH}{path}?{urlencode(query)}" if query else f"{_PATH}{path}", {})
-    body = response.read()
-    if response.status != 200:
-        raise CommandFailed(refusal(response, body))
-    return dict(json.loads(body))
+    return endpoint.ask(method, f"{_PATH}{path}?{urlencode(query)}" if query else f"{_PATH}{path}")

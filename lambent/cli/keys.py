@@ -11,7 +11,7 @@ import sys
 from typing import Any
 from urllib.parse import quote
 
-from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, endpoint_of, refusal
+from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, endpoint_of
 from lambent.cli.output import table
 
 POSITIONAL = "[list | add | remove ID...]"
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         _add(endpoint, args)
     else:
         for access_key in args.ids:
-            _ask(endpoint, "DELETE", f"{_PATH}/{quote(access_key, safe='')}")
+            endpoint.ask("DELETE", f"{_PATH}/{quote(access_key, safe='')}")
             print(f"{access_key} removed")
     return 0
 
@@ -71,7 +71,7 @@ def _add(endpoint: Endpoint, args: argparse.Namespace) -> None:
     wanted = {"account": args.account, "user": args.user}
     if args.id:
         wanted |= {"access_key": args.id, "secret": _secret()}
-    made = _ask(endpoint, "POST", _PATH, wanted)
+    made = endpoint.ask("POST", _PATH, wanted)
     exports = f"export AWS_ACCESS_KEY_ID={made['access_key']} AWS_SECRET_ACCESS_KEY='{made['secret']}'"
     if args.json:
         print(json.dumps(made, indent=2))
@@ -86,12 +86,3 @@ def _add(endpoint: Endpoint, args: argparse.Namespace) -> None:
 def _secret() -> str:
     """Never an argument: other users see those of every process."""
     return getpass.getpass("secret: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
-
-
-def _ask(endpoint: Endpoint, method: str, path: str, document: dict[str, str] | None = None) -> dict[str, Any]:
-    body = b"" if document is None else json.dumps(document).encode()
-    response = endpoint.send(method, path, {"Content-Type": "application/json"} if body else {}, body)
-    answer = response.read()
-    if response.status != 200:
-        raise CommandFailed(refusal(response, answer))
-    return dict(json.loads(answer))

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, endpoint_of, refusal
+from lambent.cli.endpoint import CommandFailed, Endpoint, add_endpoint, endpoint_of
 from lambent.cli.output import table
 
 POSITIONAL = "[list | create NAME | sign ZIP | trust ARN CERTIFICATES.pem | revoke ARN]"
@@ -58,10 +58,10 @@ def run(args: argparse.Namespace) -> int:
         _create(endpoint, args)
     elif args.action == "trust":
         arn, certificates = args.words
-        _ask(endpoint, _PATH, {"arn": arn, "certificates": _read(Path(certificates)).decode(errors="replace")})
+        endpoint.ask("POST", _PATH, {"arn": arn, "certificates": _read(Path(certificates)).decode(errors="replace")})
         print(f"signatures of {arn} are believed")
     else:
-        _ask(endpoint, f"{_PATH}/revocations", {"arn": args.words[0]})
+        endpoint.ask("POST", f"{_PATH}/revocations", {"arn": args.words[0]})
         print(f"{args.words[0]} is revoked")
     return 0
 
@@ -98,7 +98,7 @@ def _create(endpoint: Endpoint, args: argparse.Namespace) -> None:
     except OSError as error:
         raise CommandFailed(f"cannot write {args.key}: {error.strerror}") from None
     try:
-        _ask(endpoint, _PATH, {"arn": arn, "certificates": profiles.certificate_pem(profile), "own": True})
+        endpoint.ask("POST", _PATH, {"arn": arn, "certificates": profiles.certificate_pem(profile), "own": True})
     except CommandFailed:
         args.key.unlink()
         raise
@@ -128,13 +128,6 @@ def _sign(args: argparse.Namespace) -> int:
         raise CommandFailed(f"cannot write {target}: {error.strerror}") from None
     print(table([("signed", str(target)), ("profile", profile.arn), ("job", job)]))
     return 0
-
-
-def _ask(endpoint: Endpoint, path: str, document: dict[str, Any]) -> None:
-    response = endpoint.send("POST", path, {"Content-Type": "application/json"}, json.dumps(document).encode())
-    answer = response.read()
-    if response.status != 200:
-        raise CommandFailed(refusal(response, answer))
 
 
 def _read(path: Path) -> bytes:

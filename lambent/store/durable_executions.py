@@ -176,10 +176,6 @@ class DurableExecutions:
         """How many are not over."""
         return int(self._db.read("executions_running")[0]["running"])
 
-    def running_of(self, function: FunctionKey, version: str) -> int:
-        """How many executions of a version are not over."""
-        return int(self._db.read("executions_of_version", **_key(function), version=version)[0]["running"])
-
 
 def _write(tx: Transaction, write: Write) -> None:
     number = write.execution.number

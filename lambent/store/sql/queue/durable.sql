@@ -66,10 +66,6 @@ SELECT number FROM executions WHERE expires IS NOT NULL AND expires <= :now ORDE
 -- name: executions_running -- how many are not over
 SELECT CAST(COUNT(*) AS BIGINT) AS running FROM executions WHERE times_out IS NOT NULL;
 
--- name: executions_of_version -- how many executions of a version are not over
-SELECT CAST(COUNT(*) AS BIGINT) AS running FROM executions
-WHERE account = :account AND region = :region AND function = :function AND version = :version AND times_out IS NOT NULL;
-
 -- name: execution_drop -- forget an execution
 DELETE FROM executions WHERE number = :number;
 

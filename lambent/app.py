@@ -68,6 +68,7 @@ from lambent.store.moment import Moment
 from lambent.stores import Stores
 from lambent.telling import Telling
 from lambent.triggers import Triggers
+from lambent.wire.http import netloc
 from lambent.wire.parse import Wire
 
 log = logging.getLogger("lambent")
@@ -323,7 +324,7 @@ class App:
     @property
     def endpoint(self) -> str:
         port = self.server.port if self.server else self.settings.port
-        return f"http://{self.settings.host}:{port}"
+        return f"http://{netloc(self.settings.host, port)}"
 
     def spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

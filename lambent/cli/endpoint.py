@@ -41,11 +41,14 @@ class Endpoint:
 
     def __init__(self, url: str, credentials: Credentials | None = None) -> None:
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise CommandFailed(f"{url!r} is not the URL of a server; one looks like {DEFAULT}")
-        self._tls = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port or (443 if self._tls else 80)
+        self._tls = self.url.startswith("https:")
+        try:
+            parts = urlsplit(self.url)
+            self._host, self._port = parts.hostname or "", parts.port or (443 if self._tls else 80)
+        except ValueError:  # brackets that are not closed, or what is no port: an IPv6 address without them
+            raise _no_url(url) from None
+        if parts.scheme not in ("http", "https") or not self._host:
+            raise _no_url(url)
         self._netloc, self._base = parts.netloc.rpartition("@")[2], parts.path
         self._credentials = credentials
 
@@ -102,6 +105,10 @@ class Endpoint:
             f"nobody listens on {self.url}.\n"
             "Start the server with `lambent up`, or name another one with --endpoint-url or LAMBENT_ENDPOINT."
         )
+
+
+def _no_url(url: str) -> CommandFailed:
+    return CommandFailed(f"{url!r} is not the URL of a server; one looks like {DEFAULT}")
 
 
 def endpoint_of(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Endpoint:

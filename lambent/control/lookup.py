@@ -8,6 +8,7 @@ from lambent.control.control import Control
 from lambent.errors import InvalidParameterValue, ResourceNotFound, ValidationException
 from lambent.store.aliases import StoredAlias
 from lambent.store.functions import LATEST, StoredVersion
+from lambent.wire.http import netloc
 from lambent.wire.parse import Call
 
 LONGEST_NAME = 64  # characters of a bare name; the model's 140 are for ARNs
@@ -106,7 +107,7 @@ def layer_version(call: Call) -> LayerRef:
 def location(control: Control, call: Call, digest: str) -> str:
     """A link to the zip of `digest`, on the endpoint that the caller reached."""
     settings = control.settings
-    host = call.request.headers.get("host") or f"{settings.host}:{settings.port}"
+    host = call.request.headers.get("host") or netloc(settings.host, settings.port)
     return download.make_url(host, digest, control.secret, control.clock.epoch())
 
 

@@ -65,3 +65,8 @@ class Response(msgspec.Struct):
     status: int
     headers: list[tuple[str, str]]
     body: bytes | AsyncIterator[bytes]
+
+
+def netloc(host: str, port: int) -> str:
+    """A host and its port as URLs have them: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

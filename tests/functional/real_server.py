@@ -28,7 +28,7 @@ from botocore.config import Config
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/any"
 PATIENCE_S = 60  # for what takes a moment: the machine may be busy
-_ENDPOINT = re.compile(r"at (http://[\d.]+:(\d+))")
+_ENDPOINT = re.compile(r"at (http://(?:[\d.]+|\[[\da-f:]+\]):(\d+)) ")
 _FRIENDLY = Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S, max_pool_connections=200)
 
 
@@ -91,11 +91,10 @@ class Server:
         self._environ = environ or clean_environment()
         self.process = self._start()
         try:
-            self.port = self._wait_for_banner()
+            self.endpoint, self.port = self._wait_for_banner()
         except BaseException:
             self.stop()
             raise
-        self.endpoint = f"http://127.0.0.1:{self.port}"
         self.client = client(self.endpoint)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -106,10 +105,10 @@ class Server:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=self._environ,
             )  # fmt: skip
 
-    def _wait_for_banner(self) -> int:
+    def _wait_for_banner(self) -> tuple[str, int]:
         found = wait_until(lambda: _ENDPOINT.search(self.said()) or self.process.poll() is not None)
         assert not isinstance(found, bool), f"the server ended with {self.process.returncode}:\n{self.said()}"
-        return int(found[2])
+        return found[1], int(found[2])
 
     def said(self) -> str:
         return self.output.read_text(errors="replace")

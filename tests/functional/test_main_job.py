@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import socket
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,7 +16,10 @@ import pytest
 from botocore.exceptions import ClientError
 from real_server import ROLE, Function, Server, client, zip_of
 
+from lambent.cli.main import main
+
 Deploy = Callable[..., Function]
+Serve = Callable[..., Server]
 Aws = Callable[..., "CompletedProcess[str]"]
 
 HELLO = """
@@ -176,3 +180,20 @@ def test_the_unmodified_aws_cli_does_the_whole_job(server: Server, name: str, aw
     assert shown == {"StatusCode": 200, "ExecutedVersion": "1"}
     gone = aws("lambda", "invoke", "--function-name", name, str(tmp_path / "gone"))
     assert "ResourceNotFoundException" in gone.stderr
+
+
+def _has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+def test_a_server_on_ipv6_tells_an_endpoint_that_every_client_reaches(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = serve("--host", "::1")
+    assert server.endpoint == server.status()["endpoint"] == f"http://[::1]:{server.port}"
+    assert main(["status", "--endpoint-url", server.endpoint]) == 0
+    assert server.endpoint in capsys.readouterr().out
+    assert server.client.list_functions()["Functions"] == []

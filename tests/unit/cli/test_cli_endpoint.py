@@ -56,3 +56,11 @@ def test_a_document_is_sent_as_json_and_none_as_no_body() -> None:
 def test_what_is_no_document_fails_the_command(status: int, body: bytes, says: str) -> None:
     with pytest.raises(CommandFailed, match=says):
         Server(status, body).ask("POST", "/_lambent/clock/advance", {"by": "x"})
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:4566", "http://", "http://[::1", "http://::1:4566", "http://here:x", "ftp://a"]
+)
+def test_what_is_no_url_of_a_server_is_told_so(url: str) -> None:
+    with pytest.raises(CommandFailed, match="is not the URL of a server; one looks like"):
+        Endpoint(url)

@@ -8,7 +8,7 @@ import pytest
 
 from lambent.errors import AwsError, LambentError, ResourceNotFound, TooManyRequests
 from lambent.settings import Settings
-from lambent.wire.http import Request, Response
+from lambent.wire.http import Request, Response, netloc
 from lambent.wire.parse import Call, Wire
 from lambent.wire.patterns import matcher
 from lambent.wire.shapes import load
@@ -238,3 +238,10 @@ def test_patterns_that_explode_are_replaced_by_ones_that_do_not(pattern: str) ->
     assert not matches(" " * 512 + "\n")
     assert not matches("\t")
     assert matches("\ta value\twith  spaces ")
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "127.0.0.1:4566"), ("localhost", "localhost:4566"), ("::1", "[::1]:4566")]
+)
+def test_an_ipv6_address_is_in_brackets_before_its_port(host: str, shown: str) -> None:
+    assert netloc(host, 4566) == shown

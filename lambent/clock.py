@@ -61,6 +61,11 @@ async def sleep(clock: Clock, delay_s: float, *, background: bool = False) -> No
         timer.cancel()
 
 
+# libuv counts whole milliseconds on a coarse clock: its timers were seen to come up to 1.3 ms early. Who waits for a
+# moment and then compares dates must not come before it.
+EARLY_S = 0.002
+
+
 class RealClock:
     """The machine's own clocks, without a Python frame between: each invocation asks for the time eight times."""
 
@@ -69,7 +74,7 @@ class RealClock:
     working = staticmethod(contextlib.nullcontext)
 
     def call_later(self, delay_s: float, callback: Callable[[], object], *, background: bool = False) -> Timer:
-        return asyncio.get_running_loop().call_later(max(0.0, delay_s), callback)
+        return asyncio.get_running_loop().call_later(delay_s + EARLY_S if delay_s > 0 else 0.0, callback)
 
 
 class FixedClock:

@@ -214,7 +214,8 @@ def _follow(control: Control, mapping: StoredMapping) -> None:
     key = (mapping.account, mapping.region, mapping.uuid)
 
     async def settle() -> None:
-        settled = await control.stores.mappings.settle(key, control.clock.epoch())
+        now = max(control.clock.epoch(), mapping.due)  # a timer may come a little early, and there is no other
+        settled = await control.stores.mappings.settle(key, now)
         control.sources.changed(settled or mapping)
 
     control.later(mapping.due - control.clock.epoch(), settle)

@@ -374,3 +374,13 @@ async def test_a_journey_that_is_broken_off_ends_where_it_was_and_that_is_kept(c
 def test_dates_are_shown_as_everywhere() -> None:
     assert iso(1769860800.5) == "2026-01-31T12:00:00.500Z"
     assert "2023-11-14T22:13:20.000Z" in repr(FixedClock())
+
+
+async def test_the_real_clock_asks_for_a_little_more_than_the_delay(monkeypatch):
+    """Timers of libuv come up to 1.3 ms early, and whoever compares dates then would find that nothing is due."""
+    asked: list[float] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda delay_s, todo: asked.append(delay_s))
+    for delay_s in (1.0, 0.0, -5.0):
+        RealClock().call_later(delay_s, lambda: None)
+    assert asked[0] >= 1.0013
+    assert asked[1:] == [0.0, 0.0]

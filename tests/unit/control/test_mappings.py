@@ -71,6 +71,18 @@ async def test_the_end_of_a_passing_state_is_written_down_and_told(client, contr
     assert control.sources.told == [(uuid, each) for each in ("Creating", "Enabled", "Deleting", "Deleting")]
 
 
+async def test_a_timer_that_comes_too_early_ends_a_passing_state_all_the_same(client, control, clock, monkeypatch):
+    """libuv's do, by a millisecond; the mapping would never be polled."""
+    on_time = clock.call_later
+    monkeypatch.setattr(clock, "call_later", lambda delay_s, todo, **more: on_time(delay_s - 0.001, todo, **more))
+    await client.create()
+    uuid = await make(client)
+    clock.advance(PASSING_S - 0.0005)
+    await control.settled()
+    stored = control.stores.mappings.get(ACCOUNT, REGION, uuid)
+    assert (stored.state, stored.due) == ("Enabled", 0.0)
+
+
 async def test_after_a_restart_passing_states_come_to_their_end(client, control, clock, stores):
     await client.create()
     uuid = await make(client)

@@ -35,6 +35,7 @@ class Scheduler:
     ) -> None:  # fmt: skip
         self.clock = clock
         self.ledger = ledger
+        self.changing = asyncio.Lock()  # held by whoever reads something here in order to change it
         self._store = store
         self._post = post
         self._chance = chance

@@ -25,25 +25,30 @@ from lambent.wire.parse import Call
 
 Handler = Callable[[Scheduler, Call], Awaitable[Document]]
 
-operations: dict[str, Handler] = {
-    "CreateSchedule": create_schedule,
-    "CreateScheduleGroup": create_schedule_group,
-    "DeleteSchedule": delete_schedule,
-    "DeleteScheduleGroup": delete_schedule_group,
+reading: dict[str, Handler] = {
     "GetSchedule": get_schedule,
     "GetScheduleGroup": get_schedule_group,
     "ListScheduleGroups": list_schedule_groups,
     "ListSchedules": list_schedules,
     "ListTagsForResource": list_tags_for_resource,
+}
+changing: dict[str, Handler] = {
+    "CreateSchedule": create_schedule,
+    "CreateScheduleGroup": create_schedule_group,
+    "DeleteSchedule": delete_schedule,
+    "DeleteScheduleGroup": delete_schedule_group,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateSchedule": update_schedule,
 }
+operations = reading | changing
 
 
 async def handle(scheduler: Scheduler, call: Call) -> Document:
     """Do an operation. Raises NotImplementedYet, which names it, if AWS has added one that is not here."""
-    handler = operations.get(call.operation)
-    if handler is None:
-        raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation} yet.")
-    return await handler(scheduler, call)
+    if (reader := reading.get(call.operation)) is not None:
+        return await reader(scheduler, call)
+    if (changer := changing.get(call.operation)) is not None:
+        async with scheduler.changing:
+            return await changer(scheduler, call)
+    raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation} yet.")

@@ -1,8 +1,6 @@
-"""Fires schedules when they are due: what is sent and when the next time is are written in one step (decision 34), so
-that a crash at any instant neither forgets a time nor makes two of one."""
+"""All groups and schedules of this server, in memory as they are on disk, and what is sent when a schedule is due."""
 
 import asyncio
-import heapq
 import logging
 import random
 import uuid
@@ -12,8 +10,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
-from lambent.clock import Clock, Timer
+from lambent.clock import Clock
 from lambent.errors import Undeliverable
+from lambent.services.due import Due
 from lambent.services.post import Outgoing, Post
 from lambent.services.scheduler import firing
 from lambent.services.scheduler.nouns import DEFAULT, Group, Key, Schedule, is_over, planned
@@ -26,8 +25,7 @@ GroupKey = tuple[str, str, str]  # account, region, name
 
 
 class Scheduler:
-    """Mutable, on the event loop only. `_agenda` holds (due, key) of all that have a next time; entries that are no
-    longer true are passed over."""
+    """Mutable, on the event loop only. What is put here counts from the moment in which it is on disk."""
 
     def __init__(
         self, store: SchedulerStore, ledger: Ledger, post: Post, clock: Clock,
@@ -41,26 +39,24 @@ class Scheduler:
         self._chance = chance
         self._groups: dict[GroupKey, Group] = {}
         self._schedules: dict[Key, Schedule] = {}
-        self._agenda: list[tuple[float, Key]] = []
-        self._timer: Timer | None = None
+        self._due: Due[Schedule] = Due(clock, ledger, self._schedules.get, self._fire)
 
     def __repr__(self) -> str:
         return f"<Scheduler of {len(self._schedules)} schedules>"
 
     def start(self) -> None:
-        """What was due while nobody was here is due now, once."""
         for row in self._store.groups():
             columns = {name: row[name] for name in Group.__struct_fields__}
             group = Group(**columns | {"tags": msgspec.json.decode(row["tags"])})
             self._groups[group.account, group.region, group.name] = group
         for row in self._store.schedules():
             columns = {name: row[name] for name in Schedule.__struct_fields__}
-            self._take(Schedule(**columns | {"settings": msgspec.json.decode(row["settings"])}))
-        self._set_timer()
+            schedule = Schedule(**columns | {"settings": msgspec.json.decode(row["settings"])})
+            self._schedules[schedule.key] = schedule
+        self._due.start(self._schedules.values())
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._due.close()
 
     # -- groups
 
@@ -112,8 +108,8 @@ class Scheduler:
         schedule = planned(schedule, self.clock.epoch(), self._chance())
 
         def written() -> None:
-            self._take(schedule)
-            self._set_timer()
+            self._schedules[schedule.key] = schedule
+            self._due.take(schedule)
 
         await self.ledger.enter(Entry([("schedule_put", _columns(schedule))], written=written))
 
@@ -122,61 +118,15 @@ class Scheduler:
 
     # -- firing
 
-    def _take(self, schedule: Schedule) -> None:
-        self._schedules[schedule.key] = schedule
-        if schedule.due:
-            heapq.heappush(self._agenda, (schedule.due, schedule.key))
+    def _fire(self, schedule: Schedule, now: float) -> list[Entry]:
+        after = self._schedules[schedule.key] = planned(schedule, max(now, schedule.planned), self._chance())
+        entries, key = self._deliveries(schedule), schedule.key
+        if is_over(after) and schedule.settings.get("ActionAfterCompletion") == "DELETE":
+            return [*entries, Entry([_drop(key)], written=lambda: self._forget(key))]
+        return [*entries, Entry([("schedule_due", _due(after))])]
 
     def _forget(self, key: Key) -> None:
         self._schedules.pop(key, None)
-
-    def _first(self) -> Schedule | None:
-        while self._agenda:
-            due, key = self._agenda[0]
-            schedule = self._schedules.get(key)
-            if schedule is not None and schedule.due == due:
-                return schedule
-            heapq.heappop(self._agenda)
-        return None
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        first = self._first()
-        if first is not None:
-            self._timer = self.clock.call_later(max(0.0, first.due - self.clock.epoch()), self._fire_due)
-
-    def _fire_due(self) -> None:
-        now = self.clock.epoch()
-        while (first := self._first()) is not None and first.due <= now:
-            heapq.heappop(self._agenda)
-            self._fire(first, now)
-        self._set_timer()
-
-    def _fire(self, schedule: Schedule, now: float) -> None:
-        """In memory it is at its next time at once: whatever becomes of the step, it is not fired twice meanwhile."""
-        after = planned(schedule, max(now, schedule.planned), self._chance())
-        self._take(after)
-        entries = self._deliveries(schedule)
-        key = schedule.key
-        if is_over(after) and schedule.settings.get("ActionAfterCompletion") == "DELETE":
-            entries.append(Entry([_drop(key)], written=lambda: self._forget(key)))
-        else:
-            entries.append(Entry([("schedule_due", _due(after))]))
-        self._enter(entries, schedule)
-
-    def _enter(self, entries: list[Entry], schedule: Schedule) -> None:
-        """Time that is moved by hand stands still until this is on disk."""
-        working = self.clock.working()
-        working.__enter__()
-
-        def done(written: "asyncio.Future[None]") -> None:
-            working.__exit__(None, None, None)
-            if not written.cancelled() and (error := written.exception()) is not None:
-                log.error("%s was due, and could not be written: %s", schedule.arn, error)
-
-        self.ledger.enter(*entries).add_done_callback(done)
 
     def _deliveries(self, schedule: Schedule) -> list[Entry]:
         execution = str(uuid.uuid4())

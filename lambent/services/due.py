@@ -4,6 +4,7 @@ one step (decision 34), so that a crash at any instant neither forgets a time no
 import asyncio
 import heapq
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
@@ -35,7 +36,7 @@ Noun = TypeVar("Noun", bound=Timed)
 
 class Due(Generic[Noun]):
     """Mutable, on the event loop only. `_agenda` holds (due, key) of all that have a next time; entries that are no
-    longer true are passed over."""
+    longer true are passed over, and those of what is being changed (`_changing`), which is entered again after that."""
 
     def __init__(
         self, clock: Clock, ledger: Ledger, find: Callable[[Key], Noun | None],
@@ -48,6 +49,7 @@ class Due(Generic[Noun]):
         self._find = find
         self._fire = fire
         self._agenda: list[tuple[float, Key]] = []
+        self._changing: Counter[Key] = Counter()
         self._timer: Timer | None = None
 
     def __repr__(self) -> str:
@@ -63,10 +65,36 @@ class Due(Generic[Noun]):
         if self._timer is not None:
             self._timer.cancel()
 
-    def take(self, noun: Noun) -> None:
-        """One that is new, or has another time."""
-        self._push(noun)
+    def catch_up(self) -> None:
+        """Fire what is due by now, should its timer not have come round yet: before somebody reads it to change it."""
+        now = self._clock.epoch()
+        while (first := self._first()) is not None and first.due <= now:
+            heapq.heappop(self._agenda)
+            self._fire_one(first, now)
         self._set_timer()
+
+    async def change(self, key: Key, entry: Entry) -> None:
+        """Have a new one, or another one under the key, written by that entry.
+
+        Should it be due meanwhile, it is fired when that is over, as what it is then. Fired at once, as what it was,
+        its next time (or that it is gone) would be written over what has been acknowledged.
+        """
+        with self._clock.working():
+            await self._ledger.enter(entry, self._hold(key))
+
+    def _hold(self, key: Key) -> Entry:
+        """It is let go when this is on disk, or could not be written."""
+        self._changing[key] += 1
+
+        def over() -> None:
+            self._changing[key] -= 1
+            if not self._changing[key]:
+                del self._changing[key]
+            if (noun := self._find(key)) is not None:
+                self._push(noun)
+            self.catch_up()
+
+        return Entry([], written=over, failed=over)
 
     def _push(self, noun: Noun) -> None:
         if noun.due:
@@ -76,7 +104,7 @@ class Due(Generic[Noun]):
         while self._agenda:
             due, key = self._agenda[0]
             noun = self._find(key)
-            if noun is not None and noun.due == due:
+            if noun is not None and noun.due == due and key not in self._changing:
                 return noun
             heapq.heappop(self._agenda)
         return None
@@ -87,14 +115,7 @@ class Due(Generic[Noun]):
             self._timer = None
         first = self._first()
         if first is not None:
-            self._timer = self._clock.call_later(max(0.0, first.due - self._clock.epoch()), self._fire_due)
-
-    def _fire_due(self) -> None:
-        now = self._clock.epoch()
-        while (first := self._first()) is not None and first.due <= now:
-            heapq.heappop(self._agenda)
-            self._fire_one(first, now)
-        self._set_timer()
+            self._timer = self._clock.call_later(max(0.0, first.due - self._clock.epoch()), self.catch_up)
 
     def _fire_one(self, noun: Noun, now: float) -> None:
         """A mistake in one keeps no other from its time."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from lambent.services.events.index import Index
 from lambent.services.events.nouns import DEFAULT, Archive, Bus, BusKey, Event, Replay, Rule, RuleKey
@@ -102,21 +102,9 @@ class Catalog:
         index = self._indexes.get(bus)
         return index.matching(event) if index is not None else []
 
-    async def put_rule(self, rule: Rule) -> None:
-        """One that has been due while it was being written stays at its next time."""
-
-        def written() -> None:
-            now, kept = self.rule(rule.key), rule
-            if (
-                now is not None
-                and (now.schedule, now.anchor) == (rule.schedule, rule.anchor)
-                and 0 < rule.due < now.due
-            ):
-                kept = replace(rule, due=now.due)
-                self._ledger.enter_unseen(self.next_time(kept))
-            self._take_rule(kept)
-
-        await self._put("event_rule_put", rule, written)
+    def rule_entry(self, rule: Rule) -> Entry:
+        """What makes it so. Timetable.put enters it."""
+        return Entry([("event_rule_put", _columns(rule))], written=lambda: self._take_rule(rule))
 
     async def delete_rule(self, rule: Rule) -> None:
         def written() -> None:
@@ -196,7 +184,7 @@ class Catalog:
         self._replays[replay.key] = replay
         return Entry([("event_replay_put", _columns(replay))])
 
-    async def _put(self, query: str, noun: Bus | Rule | Archive, written: Callable[[], None]) -> None:
+    async def _put(self, query: str, noun: Bus | Archive, written: Callable[[], None]) -> None:
         await self._ledger.enter(Entry([(query, _columns(noun))], written=written))
 
 

@@ -89,5 +89,6 @@ async def handle(events: EventBridge, call: Call) -> Document:
         return await reader(events, call)
     if (changer := changing.get(call.operation)) is not None:
         async with events.catalog.changing:
+            events.timetable.due.catch_up()
             return await changer(events, call)
     raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation}.")

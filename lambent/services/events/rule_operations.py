@@ -61,8 +61,7 @@ async def _store(events: EventBridge, rule: Rule, now: float) -> None:
         rule = planned(rule, now)
     except ValueError:
         raise ValidationException("Parameter ScheduleExpression is not valid.") from None
-    await events.catalog.put_rule(rule)
-    events.timetable.take(rule)
+    await events.timetable.put(rule)
 
 
 async def enable_rule(events: EventBridge, call: Call) -> Document:
@@ -165,7 +164,7 @@ async def _retag(events: EventBridge, found: Rule | Bus, tags: dict[str, str]) -
     if isinstance(found, Bus):
         await events.catalog.put_bus(replace(found, tags=tags))
     else:
-        await events.catalog.put_rule(replace(found, tags=tags))
+        await events.timetable.put(replace(found, tags=tags))
 
 
 def _tagged(events: EventBridge, call: Call) -> Rule | Bus:

@@ -38,7 +38,7 @@ async def put_targets(events: EventBridge, call: Call) -> Document:
         message = "The requested resource exceeds the maximum number allowed."
         raise AwsError(message, code="LimitExceededException", status=400)
     if taken:
-        await events.catalog.put_rule(replace(rule, targets=targets))
+        await events.timetable.put(replace(rule, targets=targets))
     return {"FailedEntryCount": len(failed), "FailedEntries": failed}
 
 
@@ -88,7 +88,7 @@ async def remove_targets(events: EventBridge, call: Call) -> Document:
     failed = [_unknown(rule, identifier) for identifier in ids if identifier not in rule.targets]
     kept = {identifier: target for identifier, target in rule.targets.items() if identifier not in ids}
     if len(kept) < len(rule.targets):
-        await events.catalog.put_rule(replace(rule, targets=kept))
+        await events.timetable.put(replace(rule, targets=kept))
     return {"FailedEntryCount": len(failed), "FailedEntries": failed}
 
 

@@ -35,17 +35,17 @@ class Timetable:
     def __init__(self, catalog: Catalog, router: Router, ledger: Ledger, clock: Clock) -> None:
         self._catalog = catalog
         self._router = router
-        self._due: Due[Rule] = Due(clock, ledger, catalog.rule, self._fire)
+        self.due: Due[Rule] = Due(clock, ledger, catalog.rule, self._fire)
 
     def start(self) -> None:
-        self._due.start(self._catalog.scheduled())
+        self.due.start(self._catalog.scheduled())
 
     def close(self) -> None:
-        self._due.close()
+        self.due.close()
 
-    def take(self, rule: Rule) -> None:
-        """One that has been put into the catalog."""
-        self._due.take(rule)
+    async def put(self, rule: Rule) -> None:
+        """A new one, or one that was changed: its time may come while that is being written."""
+        await self.due.change(rule.key, self._catalog.rule_entry(rule))
 
     def _fire(self, rule: Rule, now: float) -> list[Entry]:
         after = planned(rule, max(now, rule.due))

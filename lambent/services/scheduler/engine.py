@@ -39,7 +39,7 @@ class Scheduler:
         self._chance = chance
         self._groups: dict[GroupKey, Group] = {}
         self._schedules: dict[Key, Schedule] = {}
-        self._due: Due[Schedule] = Due(clock, ledger, self._schedules.get, self._fire)
+        self.due: Due[Schedule] = Due(clock, ledger, self._schedules.get, self._fire)
 
     def __repr__(self) -> str:
         return f"<Scheduler of {len(self._schedules)} schedules>"
@@ -53,10 +53,10 @@ class Scheduler:
             columns = {name: row[name] for name in Schedule.__struct_fields__}
             schedule = Schedule(**columns | {"settings": msgspec.json.decode(row["settings"])})
             self._schedules[schedule.key] = schedule
-        self._due.start(self._schedules.values())
+        self.due.start(self._schedules.values())
 
     def close(self) -> None:
-        self._due.close()
+        self.due.close()
 
     # -- groups
 
@@ -106,12 +106,10 @@ class Scheduler:
     async def put(self, schedule: Schedule) -> None:
         """A new one, or one that was changed. Raises ValueError for an expression that is none."""
         schedule = planned(schedule, self.clock.epoch(), self._chance())
-
-        def written() -> None:
-            self._schedules[schedule.key] = schedule
-            self._due.take(schedule)
-
-        await self.ledger.enter(Entry([("schedule_put", _columns(schedule))], written=written))
+        rows = [("schedule_put", _columns(schedule))]
+        await self.due.change(
+            schedule.key, Entry(rows, written=lambda: self._schedules.update({schedule.key: schedule}))
+        )
 
     async def delete(self, key: Key) -> None:
         await self.ledger.enter(Entry([_drop(key)], written=lambda: self._forget(key)))

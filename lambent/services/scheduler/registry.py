@@ -50,5 +50,6 @@ async def handle(scheduler: Scheduler, call: Call) -> Document:
         return await reader(scheduler, call)
     if (changer := changing.get(call.operation)) is not None:
         async with scheduler.changing:
+            scheduler.due.catch_up()
             return await changer(scheduler, call)
     raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation} yet.")

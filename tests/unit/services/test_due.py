@@ -1,5 +1,6 @@
 """What has times of its own is fired at them: a real database, a clock that is moved by hand."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from lambent.clock import VirtualClock
+from lambent.errors import StoreError
 from lambent.services.due import Due, Key
 from lambent.store.database import Database
 from lambent.store.ledger import Entry, Ledger
@@ -40,9 +42,9 @@ class Tower:
         self.heard: list[tuple[str, float]] = []
         self.due: Due[Chime] = Due(clock, Ledger(db), self.chimes.get, self.fire)
 
-    def put(self, name: str, every_s: float, due: float) -> Chime:
+    async def put(self, name: str, every_s: float, due: float) -> Chime:
         chime = Chime(name, every_s, AT + due)
-        self.chimes[chime.key] = chime
+        await self.due.change(chime.key, Entry([], written=lambda: self.chimes.update({chime.key: chime})))
         return chime
 
     def fire(self, chime: Chime, now: float) -> list[Entry]:
@@ -67,39 +69,62 @@ def tower(tmp_path: Path, clock: VirtualClock) -> Iterator[Tower]:
 
 
 async def test_each_is_fired_at_its_own_times_in_their_order(tower, clock):
-    tower.due.take(tower.put("slow", 50, 50))
-    tower.due.take(tower.put("quick", 20, 20))
+    await tower.put("slow", 50, 50)
+    await tower.put("quick", 20, 20)
     await clock.travel(60)
     assert tower.heard == [("quick", 20), ("quick", 40), ("slow", 50), ("quick", 60)]
 
 
 async def test_what_was_due_while_nobody_was_here_is_due_at_once_and_only_once(tower, clock):
-    tower.put("late", 60, -600)
+    late = Chime("late", 60, AT - 600)
+    tower.chimes[late.key] = late
     tower.due.start(tower.chimes.values())
     await clock.travel(59)
     assert tower.heard == [("late", 0)]
 
 
 async def test_what_is_gone_or_has_another_time_is_passed_over(tower, clock):
-    gone, moved = tower.put("gone", 10, 10), tower.put("moved", 100, 10)
-    tower.due.start(tower.chimes.values())
+    gone, moved = await tower.put("gone", 10, 10), await tower.put("moved", 100, 10)
     del tower.chimes[gone.key]
-    tower.due.take(tower.put("moved", 100, 30))
+    await tower.put("moved", 100, 30)
     assert tower.chimes[moved.key].due == AT + 30
     await clock.travel(40)
     assert tower.heard == [("moved", 30)]
 
 
 async def test_a_mistake_in_one_keeps_no_other_from_its_time(tower, clock, caplog):
-    tower.due.take(tower.put("cracked", 10, 10))
-    tower.due.take(tower.put("whole", 10, 10))
+    await tower.put("cracked", 10, 10)
+    await tower.put("whole", 10, 10)
     await clock.travel(20)
     assert tower.heard == [("whole", 10), ("whole", 20)]
     assert "arn:cracked was due, and could not be fired" in caplog.text
 
 
 async def test_nothing_is_due_any_more_once_it_is_closed(tower, clock):
-    tower.due.take(tower.put("quick", 20, 20))
+    await tower.put("quick", 20, 20)
     tower.due.close()
     await clock.travel(60)
     assert tower.heard == []
+
+
+async def test_what_cannot_be_changed_is_fired_as_it_was(tower, clock):
+    chime = await tower.put("quick", 20, 20)
+    change = asyncio.create_task(tower.due.change(chime.key, Entry([("no such query", {})])))
+    await asyncio.sleep(0)
+    clock.advance(20)
+    with pytest.raises(StoreError):
+        await change
+    await clock.travel(0)
+    assert tower.heard == [("quick", 20)]
+
+
+async def test_while_one_is_being_changed_the_others_have_their_times(tower, clock):
+    await tower.put("other", 20, 20)
+    chime = await tower.put("quick", 20, 20)
+    change = asyncio.create_task(tower.put("quick", 20, 30))
+    await asyncio.sleep(0)
+    clock.advance(20)
+    assert tower.chimes[chime.key] == chime
+    await change
+    await clock.travel(10)
+    assert tower.heard == [("other", 20), ("quick", 30)]

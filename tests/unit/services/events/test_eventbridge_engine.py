@@ -370,6 +370,23 @@ async def test_a_rule_that_is_due_while_it_is_changed_is_due_again_at_its_next_t
     assert house.bodies == []
 
 
+async def test_a_rule_that_is_due_while_it_gets_another_time_keeps_that(house, clock):
+    await house.rule("rule", ScheduleExpression="rate(1 minute)")
+    change = asyncio.create_task(house("PutRule", Name="rule", ScheduleExpression="rate(1 hour)"))
+    await asyncio.sleep(0)
+    clock.advance(60)
+    await change
+    await settle(house)
+    assert house.bodies == []
+    await house.again()
+    clock.advance(3539)
+    await settle(house)
+    assert house.bodies == []
+    clock.advance(1)
+    await settle(house)
+    assert len(house.bodies) == 1
+
+
 async def test_a_disabled_rule_is_never_due(house, clock):
     await house.rule("rule", ScheduleExpression="rate(1 hour)", State="DISABLED")
     clock.advance(7200)

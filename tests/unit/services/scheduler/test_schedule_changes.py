@@ -57,3 +57,69 @@ async def test_of_two_that_make_one_schedule_only_one_is_told_that_it_has(house)
     made = await asyncio.gather(house.schedule(text="one"), house.schedule(text="two"), return_exceptions=True)
     assert [isinstance(each, AwsError) for each in made] == [False, True]
     assert (await house("GetSchedule", Name="schedule"))["Target"]["Input"] == "one"
+
+
+# -- due meanwhile
+
+
+async def due_while(house, clock, change):
+    """A minute goes by between the asking for a change and its being written."""
+    task = asyncio.create_task(change)
+    await asyncio.sleep(0)
+    clock.advance(60)
+    await task
+    await house.ledger.enter()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_schedule_that_is_due_while_it_is_changed_keeps_its_new_time(house, clock, stopped):
+    await house.schedule()
+    change = house.schedule("UpdateSchedule", ScheduleExpression="rate(1 hour)", text="new")
+    await due_while(house, clock, change)
+    if stopped:
+        await house.again()
+    await clock.travel(3600 - 60 - 1)
+    assert house.bodies == []
+    await clock.travel(1)
+    assert house.bodies == ["new"]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_schedule_that_would_go_after_its_time_stays_if_it_was_given_another(house, clock, stopped):
+    await house.schedule(ScheduleExpression="at(2023-11-14T22:14:20)", ActionAfterCompletion="DELETE")
+    change = house.schedule("UpdateSchedule", ScheduleExpression="at(2023-11-14T23:13:20)", text="new")
+    await due_while(house, clock, change)
+    if stopped:
+        await house.again()
+    await clock.travel(3600 - 60)
+    assert house.bodies == ["new"]
+
+
+async def test_what_is_due_while_it_is_changed_is_sent_once_as_it_is_then(house, clock):
+    await house.schedule()
+    await due_while(house, clock, house.schedule("UpdateSchedule", text="new"))
+    await clock.travel(0)
+    assert house.bodies == ["new"]
+    await clock.travel(60)
+    assert house.bodies == ["new"]
+    await house.again()
+    await clock.travel(59)
+    assert house.bodies == []
+
+
+class Late(VirtualClock):
+    """Its timers have not come round yet, however late it is: the event loop is busy."""
+
+    def call_later(self, delay_s, callback, *, background=False):
+        return super().call_later(1e9, callback, background=background)
+
+
+async def test_what_was_due_before_a_change_is_sent_as_it_was(tmp_path):
+    clock = Late(AT)
+    house = House(tmp_path / "queue", clock)
+    await house.schedule()
+    clock.advance(61)
+    await house.schedule("UpdateSchedule", text="new")
+    await house.ledger.enter()
+    assert house.bodies == ["tick"]
+    await house.close()

@@ -2,6 +2,7 @@
 writes it together with everything that follows from it, in one step of the ledger.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +15,8 @@ from lambent.model import Event
 from lambent.principal import Principal
 from lambent.store.ledger import Entry
 from lambent.wire import ids
+
+log = logging.getLogger("lambent")
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +89,14 @@ class Post:
     def is_abroad(self, arn: str) -> bool:
         """Does it lie elsewhere, so that nobody here can say anything of it?"""
         return self.abroad is not None and self.abroad.has(arn)
+
+    def last(self, outgoing: Outgoing) -> list[Entry]:
+        """The same for a dead-letter queue: what even that does not take is lost, which is logged."""
+        try:
+            return list(self.entries(outgoing))
+        except Undeliverable as error:
+            log.error("what %s sent is lost: %s", outgoing.source, error.message)
+            return []
 
 
 # Whether somebody may invoke a function: the principal, the function, the conditions that hold.

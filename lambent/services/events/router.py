@@ -109,11 +109,7 @@ class Router:
         letter = replace(
             outgoing(rule, target | {"RoleArn": ""}, event, event.body), target=queue, attributes=attributes, group=""
         )
-        try:
-            return list(self._post.entries(letter))
-        except Undeliverable as error:
-            log.error("an event of %s is lost: %s", rule.arn, error.message)
-            return []
+        return self._post.last(letter)
 
 
 def outgoing(rule: Rule, target: Target, event: Event, body: bytes) -> Outgoing:

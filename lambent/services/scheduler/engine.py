@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from lambent.clock import Clock
 from lambent.errors import Undeliverable
 from lambent.services.due import Due
-from lambent.services.post import Outgoing, Post
+from lambent.services.post import Post
 from lambent.services.scheduler import firing
 from lambent.services.scheduler.nouns import DEFAULT, Group, Key, Schedule, is_over, planned
 from lambent.store.ledger import Entry, Ledger
@@ -132,16 +132,8 @@ class Scheduler:
             return list(self._post.entries(firing.outgoing(schedule, execution)))
         except Undeliverable as error:
             log.warning("%s could not be delivered: %s", schedule.arn, error.message)
-            return self._dead_letter(firing.dead_letter(schedule, execution, error.message))
-
-    def _dead_letter(self, outgoing: Outgoing | None) -> list[Entry]:
-        if outgoing is None:
-            return []
-        try:
-            return list(self._post.entries(outgoing))
-        except Undeliverable as error:
-            log.error("what %s sent is lost: %s", outgoing.source, error.message)
-            return []
+            letter = firing.dead_letter(schedule, execution, error.message)
+            return self._post.last(letter) if letter is not None else []
 
 
 def _name(group: Group) -> str:

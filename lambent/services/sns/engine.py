@@ -236,11 +236,7 @@ class Sns:
         target = subscription.dead_letters
         if not target:
             return []
-        try:
-            return list(self._post.entries(msgspec.structs.replace(outgoing, target=target)))
-        except Undeliverable as error:
-            log.error("SNS: a message of %s is lost: %s", topic.arn, error.message)
-            return []
+        return self._post.last(msgspec.structs.replace(outgoing, target=target))
 
 
 def _service(topic: Topic) -> Principal:

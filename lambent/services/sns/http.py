@@ -14,7 +14,6 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from lambent.clock import Clock, Timer
-from lambent.errors import Undeliverable
 from lambent.principal import Principal
 from lambent.services.post import Outgoing, Post
 from lambent.services.sns.nouns import Delivery
@@ -95,11 +94,7 @@ class HttpDeliveries:
         outgoing = Outgoing(
             target=delivery.dead_letters, body=delivery.body.encode(), sender=sender, source=delivery.topic
         )
-        try:
-            return list(self._post.entries(outgoing))
-        except Undeliverable as error:
-            log.error("SNS: a message of %s is lost: %s", delivery.topic, error.message)
-            return []
+        return self._post.last(outgoing)
 
 
 def _request(delivery: Delivery) -> str:

@@ -14,6 +14,7 @@ from lambent.services.events.router import Router
 from lambent.store.connection import Row
 from lambent.store.eventbridge import Span
 from lambent.store.ledger import Entry, Ledger
+from lambent.work import Work
 
 log = logging.getLogger("lambent")
 
@@ -23,14 +24,14 @@ CANCELLABLE = GOING
 
 
 class Replays:
-    """Those that run, each in a task of its own."""
+    """Those that run, each in a task of its own. Time that is moved by hand waits for them."""
 
     def __init__(self, catalog: Catalog, router: Router, ledger: Ledger, clock: Clock) -> None:
         self._catalog = catalog
         self._router = router
         self._ledger = ledger
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Work(clock, self._failed)
 
     def start(self) -> None:
         """Go on with those that a stop of the server has interrupted."""
@@ -39,23 +40,22 @@ class Replays:
                 self.run(replay)
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Broken off: what is left comes at the next start."""
+        await self._work.finish(0)
 
     def run(self, replay: Replay) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(replay))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._work.begin(self._run(replay))
 
     async def _run(self, replay: Replay) -> None:
-        with self._clock.working():
-            try:
-                while await self._turn(replay):
-                    pass
-            except Exception as error:
-                log.exception("%s has failed", replay.arn)
-                await self._end(replay, "FAILED", StateReason=str(error) or "Internal failure.")
+        try:
+            while await self._turn(replay):
+                pass
+        except Exception as error:
+            log.exception("%s has failed", replay.arn)
+            await self._end(replay, "FAILED", StateReason=str(error) or "Internal failure.")
+
+    def _failed(self, error: BaseException) -> None:
+        log.error("how a replay has ended could not be written: %s", error)
 
     async def _turn(self, replay: Replay) -> bool:
         """The next page of events; False when there is none, or it is not to go on."""

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from lambent.clock import Clock
 from lambent.errors import AwsError, Undeliverable
-from lambent.principal import Principal
+from lambent.principal import Principal, root_of
 from lambent.services.events import access
 from lambent.services.events.catalog import Catalog
 from lambent.services.events.inputs import input_of
@@ -86,7 +86,7 @@ class Router:
         if journey.hops >= MOST_HOPS:
             raise Undeliverable(f"the event has come through {journey.hops + 1} buses already")
         sender = sender_of(rule, target)
-        caller = sender if sender.role else Principal(account=rule.account, arn=f"arn:aws:iam::{rule.account}:root")
+        caller = sender if sender.role else root_of(rule.account)
         try:
             access.demand(caller, sender.account, bus, {"aws:SourceArn": rule.arn, "aws:SourceAccount": rule.account})
         except AwsError as error:

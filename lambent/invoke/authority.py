@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lambent.arns import FunctionRef
 from lambent.errors import AwsError
 from lambent.iam import policy
+from lambent.iam.credentials import assumed_role
 from lambent.invoke.resolve import Resolver
 from lambent.principal import Principal, root_of
 
@@ -25,8 +26,7 @@ def role_of(resolver: Resolver, account: str, region: str, name: str, qualifier:
         role = resolver.resolve(account, region, name, qualifier or None)[0].role
     except AwsError:
         return root_of(account)
-    session = f"arn:aws:sts::{account}:assumed-role/{role.rpartition('/')[2]}/{name}"
-    return Principal(account=account, arn=session, role=role)
+    return assumed_role(role, name, account)
 
 
 def refusal(principal: Principal, ref: FunctionRef) -> str:

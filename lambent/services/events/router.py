@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from lambent.clock import Clock
 from lambent.errors import AwsError, Undeliverable
+from lambent.iam.credentials import assumed_role
 from lambent.principal import Principal, root_of
 from lambent.services.events import access
 from lambent.services.events.catalog import Catalog
@@ -125,9 +126,7 @@ def sender_of(rule: Rule, target: Target) -> Principal:
     role = target.get("RoleArn")
     if not role:
         return Principal(service="events.amazonaws.com", account=rule.account)
-    account, name = role.split(":")[4], role.rpartition("/")[2]
-    arn = f"arn:aws:sts::{account}:assumed-role/{name}/events"
-    return Principal(account=account, arn=arn, user_id=f"{name}:events", role=role)
+    return assumed_role(role, "events", rule.account)
 
 
 def _code(why: Undeliverable) -> str:

@@ -8,6 +8,7 @@ import datetime
 import json
 from typing import Any
 
+from lambent.iam.credentials import assumed_role
 from lambent.principal import Principal
 from lambent.services.post import Outgoing
 from lambent.services.scheduler.nouns import Schedule
@@ -46,10 +47,7 @@ def dead_letter(schedule: Schedule, execution: str, why: str) -> Outgoing | None
 
 
 def _role(schedule: Schedule) -> Principal:
-    role = str(schedule.settings["Target"]["RoleArn"])
-    account, name = role.split(":")[4], role.rpartition("/")[2]
-    arn = f"arn:aws:sts::{account}:assumed-role/{name}/scheduler"
-    return Principal(account=account, arn=arn, user_id=f"{name}:scheduler", role=role)
+    return assumed_role(schedule.settings["Target"]["RoleArn"], "scheduler", schedule.account)
 
 
 def _default(schedule: Schedule, execution: str) -> str:

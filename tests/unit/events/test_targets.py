@@ -15,6 +15,7 @@ from lambent.errors import ResourceConflict, ResourceNotFound, StoreError, Undel
 from lambent.events.intake import Intake
 from lambent.events.messages import id_of
 from lambent.events.targets import LambdaTarget, Outbox, Target, Targets
+from lambent.iam.credentials import assumed_role
 from lambent.invoke.resolve import Resolver
 from lambent.model import Event, Letter, Version
 from lambent.store.database import Database
@@ -164,7 +165,7 @@ async def test_a_function_that_may_not_be_invoked_by_the_role_of_the_other_is_un
     asked = []
 
     def may(principal, action, ref):
-        asked.append((principal.arn, action, ref.arn))
+        asked.append((principal, action, ref.arn))
         return False
 
     def found(account, region, name, qualifier):
@@ -175,7 +176,7 @@ async def test_a_function_that_may_not_be_invoked_by_the_role_of_the_other_is_un
         await target.deliver(letter(FUNCTION))
     assert Queue(db).backlogs() == []
     (who, action, arn) = asked[0]
-    assert who == f"arn:aws:sts::111111111111:assumed-role/sender/{letter(FUNCTION).name}"
+    assert who == assumed_role(ROLE, letter(FUNCTION).name, "111111111111")
     assert (action, arn) == ("lambda:InvokeFunction", FUNCTION)
 
 

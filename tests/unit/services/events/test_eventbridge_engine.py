@@ -10,6 +10,7 @@ from bus_house import ACCOUNT, QUEUE, REGION, House, RefusedError
 
 from lambent.clock import FixedClock
 from lambent.errors import Undeliverable
+from lambent.iam.credentials import assumed_role
 from lambent.principal import Principal
 from lambent.services.events import router
 from lambent.services.post import Outgoing
@@ -207,6 +208,13 @@ async def test_a_bus_of_another_account_needs_its_permission(house):
     assert json.loads(house.bodies[0])["account"] == OTHER
     await house("RemovePermission", EventBusName="own", StatementId="other")
     await refused(house, "PutEvents", account=OTHER, Entries=[entry])
+
+
+async def test_a_target_with_a_role_is_sent_to_by_that_within_the_account_of_the_rule(house):
+    role = f"arn:aws:iam::{OTHER}:role/sender"
+    await house.rule("rule", {"source": ["shop"]}, {"RoleArn": role})
+    await house.put()
+    assert house.takes.taken[0].sender == assumed_role(role, "events", ACCOUNT)
 
 
 async def test_what_other_services_pass_on_becomes_an_event(house):

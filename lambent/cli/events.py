@@ -1,7 +1,7 @@
 """List, show, replay or purge asynchronous events that failed for good and were kept, since they had nowhere to go.
 
   list      failed events that are kept; with --kind also those that wait, letters that are to be delivered to
-            destinations and dead-letter queues, and the outbox (messages to services that this server does not have)
+            destinations and dead-letter queues, and the outbox (what an older Lambent, without queues, would have sent)
   show      all that is known of one event, with its payload
   replay    put kept events back into the queue, as new ones with the request ids that they had
   purge     forget kept events, or messages of the outbox, for good
@@ -24,7 +24,7 @@ POSITIONAL = "[list | show REQUEST_ID | replay [REQUEST_ID...] | purge [REQUEST_
 EXAMPLES = (
     "lambent events",
     "lambent events list --function resize --condition RetriesExhausted --since 1d",
-    "lambent events list --kind outbox --json | jq -r .[].target",
+    "lambent events list --kind letters --json | jq -r .[].target",
     "lambent events show 8476a536-e9f4-11e8-9739-2dfe598c3fcd",
     "lambent events show 8476a536-e9f4-11e8-9739-2dfe598c3fcd --payload > event.json",
     "lambent events replay 8476a536-e9f4-11e8-9739-2dfe598c3fcd",

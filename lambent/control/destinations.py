@@ -1,7 +1,6 @@
 """Where outcomes of asynchronous invocations may go: destinations of event invoke configs, and dead-letter targets.
 
-The services behind SQS, SNS, EventBridge and S3 ARNs come later; what is sent to them waits in the outbox
-(decision 18).
+Whether there is such a queue, topic, bus or bucket shows when something is sent there (decision 23).
 Sources: lambda-semantics.md §4 and §30, localstack-core 2026.3.0 and cdk-preflight 1.9.1 (AWS's sentences).
 """
 

@@ -1,4 +1,7 @@
-"""Everything that follows the end of an event, put together: letters, their targets, the outbox and the kept list."""
+"""Everything that follows the end of an event, put together: letters, their targets and the kept list.
+
+The outbox has what an older Lambent sent, which had no queues, topics, buses and buckets; nothing comes into it.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +10,7 @@ from lambent.clock import Clock
 from lambent.events.engine import Engine
 from lambent.events.postman import Postman
 from lambent.events.retention import Retention
-from lambent.events.targets import LambdaTarget, Outbox, Targets
+from lambent.events.targets import LambdaTarget, Targets
 from lambent.invoke import lineage
 from lambent.invoke.authority import May, same_account
 from lambent.invoke.recursion import Loops
@@ -34,9 +37,8 @@ class Delivery:
         self._clock = clock
         self._journal = journal
         self._loops = loops
-        outbox = Outbox(self.outbox, clock)
         functions = LambdaTarget(engine, resolver, clock, self._stopped, may=may)
-        self.targets = Targets({"lambda": functions, "sqs": outbox, "sns": outbox, "events": outbox, "s3": outbox})
+        self.targets = Targets({"lambda": functions})  # other services add themselves
         self.postman = Postman(self.letters, self.targets, clock, journal.tell, metrics.add)
         self.retention = Retention([Shelf(db, "kept"), Shelf(db, "outbox")], clock, keep_days, keep_bytes)
         engine.posted = self.posted

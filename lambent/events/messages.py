@@ -6,14 +6,23 @@ Source: lambda-semantics.md §4, AWS's recorded messages; the limits are those o
 import uuid
 from typing import Any
 
+import msgspec
+
 from lambent.errors import Undeliverable
 from lambent.model import Letter
-from lambent.store.outbox import Message
 from lambent.wire.timestamps import moment, to_iso8601
 
 KB = 1024
 LIMITS = {"sqs": 1024 * KB, "sns": 256 * KB, "events": 1024 * KB}  # bytes, attributes and all
 _NAMESPACE = uuid.UUID("b1f5a9a4-5f5e-4c0e-9a0c-3f1d5d1c5a18")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of AWS's API that delivers a letter: its `parameters` are those besides the body."""
+
+    operation: str  # SendMessage | Publish | PutEvents | PutObject
+    body: bytes
+    parameters: dict[str, Any]
 
 
 def message_for(letter: Letter) -> Message:

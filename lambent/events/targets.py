@@ -1,4 +1,4 @@
-"""Where letters go: to functions of this server, and for services that are not here yet into the outbox."""
+"""Where letters go: to functions of this server, and to the services that are added to those."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -6,13 +6,12 @@ from typing import Protocol
 from lambent.arns import FunctionRef, parse_function
 from lambent.clock import Clock
 from lambent.errors import InvalidParameterValue, ResourceNotFound, Undeliverable
-from lambent.events.messages import id_of, message_for, service_of
+from lambent.events.messages import id_of, service_of
 from lambent.invoke.authority import INVOKE, May, refusal, role_of, same_account
 from lambent.invoke.operations import ASYNC_LIMIT, Intake
 from lambent.invoke.resolve import Resolver
 from lambent.invoke.tenancy import version_for
 from lambent.model import Event, Letter
-from lambent.store.outbox import OutboxStore
 
 
 class Target(Protocol):
@@ -35,7 +34,7 @@ class Targets:
         return f"<Targets {', '.join(sorted(self._services))}>"
 
     def add(self, services: Mapping[str, Target]) -> None:
-        """Those services are here now."""
+        """Those take letters too."""
         self._services = {**self._services, **services}
 
     def of(self, arn: str) -> Target:
@@ -96,15 +95,3 @@ class LambdaTarget:
         principal = role_of(self._resolver, letter.account, letter.region, letter.name, letter.qualifier)
         if not self._may(principal, INVOKE, ref):
             raise Undeliverable(refusal(principal, ref))
-
-
-class Outbox:
-    """For SQS, SNS, EventBridge and S3: the very call that would deliver the letter is kept for whoever stands in."""
-
-    def __init__(self, store: OutboxStore, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-
-    async def deliver(self, letter: Letter) -> bool:
-        await self._store.add(letter, message_for(letter), self._clock.epoch())
-        return True

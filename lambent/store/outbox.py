@@ -1,25 +1,19 @@
-"""Messages to services that are not here, as they would have been sent; whoever stands in for those reads them here."""
+"""What an older Lambent, which had no queues, topics, buses and buckets, would have sent there: calls of AWS's APIs.
+
+Nothing comes into the outbox any more; what is in it is shown, and goes when its days are over or it is purged.
+"""
 
 from typing import Any
 
 import msgspec
 
-from lambent.model import Letter
 from lambent.store.connection import Row
 from lambent.store.database import Database, Transaction
-from lambent.store.kept import AT_ONCE, OVERHEAD, Which
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of AWS's API that would have delivered a letter: its `parameters` are those besides the body."""
-
-    operation: str  # SendMessage | Publish | PutEvents | PutObject
-    body: bytes
-    parameters: dict[str, Any]
+from lambent.store.kept import AT_ONCE, Which
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of the outbox, whole."""
+    """One message of the outbox, whole: `parameters` are those of the operation besides the body."""
 
     id: int
     request_id: str
@@ -30,7 +24,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     success: bool
     target: str
-    operation: str
+    operation: str  # SendMessage | Publish | PutEvents | PutObject
     body: bytes
     parameters: dict[str, Any]
     delivered: float  # epoch seconds
@@ -41,22 +35,6 @@ class OutboxStore:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-
-    async def add(self, letter: Letter, message: Message, now: float) -> None:
-        """Store it in the place of the letter."""
-        parameters = msgspec.json.encode(message.parameters).decode()
-        columns = {name: getattr(letter, name) for name in ("request_id", "account", "region", "name", "qualifier")}
-        columns |= {
-            "kind": letter.kind, "success": int(letter.success), "target": letter.target, "delivered": now,
-            "operation": message.operation, "body": message.body, "parameters": parameters,
-            "size": len(message.body) + len(parameters) + OVERHEAD,
-        }  # fmt: skip
-
-        def add(tx: Transaction) -> None:
-            tx.write("outbox_add", **columns)
-            tx.write("letter_end", id=letter.id)
-
-        await self._db.transaction(add)
 
     def listed(self, which: Which, limit: int) -> list[dict[str, Any]]:
         """Without bodies and parameters, oldest first."""

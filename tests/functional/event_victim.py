@@ -26,6 +26,13 @@ from lambent.invoke.recursion import Loops
 from lambent.model import Event, Invocation, InvokeConfig, Outcome, Version
 from lambent.observe.journal import Journal
 from lambent.observe.metrics import Metrics
+from lambent.services.post import Post
+from lambent.services.sqs import queue_attributes
+from lambent.services.sqs.engine import Sqs
+from lambent.services.sqs.ledger import MessageLedger
+from lambent.services.sqs.taker import QueueTaker
+from lambent.store.sqs import SqsStore
+from lambent.triggers import LetterTarget
 
 DEAD_LETTERS = "arn:aws:sqs:us-east-1:000000000000:dead"
 DESTINATION = "arn:aws:sqs:us-east-1:000000000000:done"
@@ -96,7 +103,13 @@ async def work(directory: Path, seed: int | None) -> None:
         engine, FakeResolver(), loops, clock=clock, journal=journal, metrics=metrics,  # type: ignore[arg-type]
         keep_days=14, keep_bytes=1 << 30,
     )  # fmt: skip
+    ledger, post = MessageLedger(engine.database), Post()
+    sqs = Sqs(SqsStore(engine.database), ledger, clock, b"a key for tests")
+    post.takers["sqs"] = QueueTaker(sqs)
+    delivery.targets.add({"sqs": LetterTarget(post, ledger)})
     await engine.start()
+    sqs.start()
+    await make_queues(sqs)
     delivery.start()
     say(f"interrupted {engine.counts()['interrupted']}")
     if seed is not None:
@@ -107,9 +120,18 @@ async def work(directory: Path, seed: int | None) -> None:
         await asyncio.sleep(0.01)
     await engine.drain(30)
     await delivery.close()
+    await sqs.close()
+    await ledger.close()
     engine.close()
     journal.close()
     say("ended")
+
+
+async def make_queues(sqs: Sqs) -> None:
+    """Those that the last child has not made."""
+    for arn in (DEAD_LETTERS, DESTINATION):
+        if sqs.by_arn(arn) is None:
+            await sqs.create(("000000000000", "us-east-1", arn.rpartition(":")[2]), queue_attributes.merged({}, {}), {})
 
 
 async def produce(engine: Engine, clock: RealClock, chance: random.Random) -> None:

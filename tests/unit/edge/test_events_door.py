@@ -14,7 +14,6 @@ from lambent.errors import AwsError, InvalidParameterValue, ResourceNotFound
 from lambent.events.delivery import Delivery
 from lambent.events.end import RETRIES_EXHAUSTED, End
 from lambent.events.letters import kept_letter, letters_for
-from lambent.events.messages import message_for
 from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.model import Event, InvokeConfig, Outcome
@@ -131,11 +130,11 @@ async def test_what_waits_is_told_by_function(stage):
     assert (await stage.ask("GET", query="kind=waiting&function=other"))["functions"] == []
 
 
-async def test_an_event_is_shown_with_all_that_is_known_of_it(stage):
+async def test_an_event_is_shown_with_all_that_is_known_of_it(stage, in_outbox):
     await stage.keep("x")
     (letter,) = letters_for(end("x", config=InvokeConfig(on_failure=QUEUE)))
     await stage.db.write("letter_add", **letter_columns(letter))
-    await stage.delivery.outbox.add(letter, message_for(letter), NOW)
+    in_outbox(stage.db, letter, NOW)
     await stage.engine.accept(end("x").event)
     found = await stage.ask("GET", "/x")
     assert found["kept"][0]["payload"] == '{"a": "é"}'
@@ -195,9 +194,9 @@ async def test_everything_is_purged_only_if_that_is_said(stage):
     assert (rest["purged"], rest["next"]) == (5, None)
 
 
-async def test_the_outbox_is_purged_apart(stage):
+async def test_the_outbox_is_purged_apart(stage, in_outbox):
     (letter,) = letters_for(end("x", config=InvokeConfig(on_failure=QUEUE)))
-    await stage.delivery.outbox.add(letter, message_for(letter), NOW)
+    in_outbox(stage.db, letter, NOW)
     await stage.keep("x")
     assert (await stage.ask("DELETE", query="kind=outbox&all=1"))["purged"] == 1
     assert len((await stage.ask("GET", "/x"))["kept"]) == 1

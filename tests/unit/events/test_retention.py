@@ -89,12 +89,11 @@ async def test_the_oldest_go_when_the_disk_space_is_used_up_and_that_is_counted_
     await retention.close()
 
 
-async def test_the_outbox_has_the_same_bounds(db, clock, monkeypatch):
+async def test_the_outbox_has_the_same_bounds(db, clock, in_outbox, monkeypatch):
     monkeypatch.setattr(retentions, "SETTLE_S", 0)
     outbox = OutboxStore(db)
     for number in range(4):
-        sent = letter(event=event(request_id=str(number), attempts=3))
-        await outbox.add(sent, message_for(sent), NOW + number)
+        in_outbox(db, letter(event=event(request_id=str(number), attempts=3)), NOW + number)
     retention = Retention([Shelf(db, "outbox")], clock, days=14, most_bytes=Shelf(db, "outbox").totals()[1] - 1)
     retention.start()
     await ended(retention)
@@ -102,10 +101,10 @@ async def test_the_outbox_has_the_same_bounds(db, clock, monkeypatch):
     await retention.close()
 
 
-async def test_a_message_of_the_outbox_is_the_call_that_would_have_been_made(db):
-    outbox, sent = OutboxStore(db), letter()
-    await outbox.add(sent, message_for(sent), NOW)
-    (found,) = outbox.of_request(sent.request_id)
+def test_a_message_of_the_outbox_is_the_call_that_would_have_been_made(db, in_outbox):
+    sent = letter()
+    in_outbox(db, sent, NOW)
+    (found,) = OutboxStore(db).of_request(sent.request_id)
     assert (found.operation, found.target, found.body) == ("SendMessage", QUEUE, sent.body)
     assert found.parameters == message_for(sent).parameters
     assert (found.delivered, found.kind, found.success) == (NOW, "destination", False)

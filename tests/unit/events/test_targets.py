@@ -14,14 +14,16 @@ from lambent.clock import FixedClock
 from lambent.errors import ResourceConflict, ResourceNotFound, StoreError, Undeliverable
 from lambent.events.intake import Intake
 from lambent.events.messages import id_of
-from lambent.events.targets import LambdaTarget, Outbox, Target, Targets
+from lambent.events.targets import LambdaTarget, Target, Targets
 from lambent.iam.credentials import assumed_role
 from lambent.invoke.resolve import Resolver
 from lambent.model import Event, Letter, Version
+from lambent.services.post import Outgoing, Post
 from lambent.store.database import Database
+from lambent.store.ledger import Entry, Ledger
 from lambent.store.letters import Letters, letter_columns
-from lambent.store.outbox import OutboxStore
 from lambent.store.queue import Queue, open_queue
+from lambent.triggers import LetterTarget
 
 
 class NobodyRuns:
@@ -58,11 +60,13 @@ class Stage:
     """A target, the letters that it takes, and a look at what has arrived."""
 
     def __init__(self, kind: str, db: Database) -> None:
-        self.db, self.queue, self.outbox = db, Queue(db), OutboxStore(db)
-        clock = FixedClock(NOW + 300)
+        self.db, self.queue = db, Queue(db)
+        self.taken: list[bytes] = []
+        clock, post = FixedClock(NOW + 300), Post()
+        post.takers["sqs"] = self
         self.targets = {
             "function": LambdaTarget(Intake(self.queue, NobodyRuns()), Resolver(load), clock),
-            "outbox": Outbox(self.outbox, clock),
+            "service": LetterTarget(post, Ledger(db)),
         }
         self.target: Target = self.targets[kind]
         self.arn = FUNCTION if kind == "function" else QUEUE
@@ -73,14 +77,18 @@ class Stage:
         await self.db.write("letter_add", **letter_columns(letter))
         return Letters(self.db).of_request(letter.request_id)[-1]
 
+    def entries(self, outgoing: Outgoing) -> tuple[Entry, ...]:
+        """As the service takes it."""
+        return (Entry([], written=lambda: self.taken.append(outgoing.body)),)
+
     def arrived(self, letter: Letter) -> list[bytes]:
-        if self.kind == "outbox":
-            return [message.body for message in self.outbox.of_request(letter.request_id)]
+        if self.kind == "service":
+            return self.taken
         found = self.queue.find(id_of(letter))
         return [] if found is None else [found.payload]
 
 
-@pytest.fixture(params=["function", "outbox"])
+@pytest.fixture(params=["function", "service"])
 def stage(request: pytest.FixtureRequest, db: Database) -> Stage:
     return Stage(request.param, db)
 
@@ -198,9 +206,10 @@ async def test_a_function_with_tenants_takes_no_records(db):
 # -- the registry
 
 
-def test_each_service_has_its_target_and_an_unknown_one_is_named(db):
-    outbox = Outbox(OutboxStore(db), FixedClock())
-    targets = Targets(dict.fromkeys(("sqs", "sns", "events", "s3"), outbox))
-    assert [targets.of(arn) for arn in (QUEUE, TOPIC, BUS, BUCKET)] == [outbox] * 4
+def test_each_service_has_its_target_and_an_unknown_one_is_named(function):
+    target = function.target
+    targets = Targets({"sqs": target})
+    targets.add(dict.fromkeys(("sns", "events", "s3"), target))
+    assert [targets.of(arn) for arn in (QUEUE, TOPIC, BUS, BUCKET)] == [target] * 4
     with pytest.raises(Undeliverable, match=r"arn:aws:kinesis:.* events, s3, sns, sqs"):
         targets.of("arn:aws:kinesis:eu-west-1:111111111111:stream/x")

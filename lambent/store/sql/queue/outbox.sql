@@ -1,12 +1,3 @@
--- name: outbox_add -- a message to a service that is not here
-INSERT INTO outbox (
-    id, request_id, account, region, name, qualifier, kind, success, target, operation, body, parameters, delivered,
-    size
-) VALUES (
-    (SELECT COALESCE(MAX(id), 0) + 1 FROM outbox), :request_id, :account, :region, :name, :qualifier, :kind, :success,
-    :target, :operation, :body, :parameters, :delivered, :size
-);
-
 -- name: outbox_list -- messages of one function, or of all (''), without their bodies
 SELECT id, request_id, account, region, name, qualifier, kind, success, target, operation, delivered,
     LENGTH(body) AS size

@@ -4,6 +4,7 @@ Functions and queues take their copy in that very step (decision 34); requests t
 made afterwards (http.py). What nobody takes goes to the subscription's dead-letter queue, again in the same step.
 """
 
+import asyncio
 import hashlib
 import itertools
 import logging
@@ -56,6 +57,7 @@ class Sns:
         self.ledger = ledger
         self.clock = clock
         self.base = base
+        self.changing = asyncio.Lock()  # held by whoever reads a topic or its subscriptions in order to change them
         self.signer = Signer(directory)
         self.http = HttpDeliveries(ledger, post, clock)
         self._post = post

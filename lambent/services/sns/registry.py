@@ -31,11 +31,7 @@ from lambent.wire.parse import Call
 
 Handler = Callable[[Sns, Call], Awaitable[Document]]
 
-operations: dict[str, Handler] = {
-    "AddPermission": add_permission,
-    "ConfirmSubscription": confirm_subscription,
-    "CreateTopic": create_topic,
-    "DeleteTopic": delete_topic,
+reading: dict[str, Handler] = {
     "GetSubscriptionAttributes": get_subscription_attributes,
     "GetTopicAttributes": get_topic_attributes,
     "ListSubscriptions": list_subscriptions,
@@ -44,6 +40,12 @@ operations: dict[str, Handler] = {
     "ListTopics": list_topics,
     "Publish": publish,
     "PublishBatch": publish_batch,
+}
+changing: dict[str, Handler] = {
+    "AddPermission": add_permission,
+    "ConfirmSubscription": confirm_subscription,
+    "CreateTopic": create_topic,
+    "DeleteTopic": delete_topic,
     "RemovePermission": remove_permission,
     "SetSubscriptionAttributes": set_subscription_attributes,
     "SetTopicAttributes": set_topic_attributes,
@@ -52,11 +54,14 @@ operations: dict[str, Handler] = {
     "Unsubscribe": unsubscribe,
     "UntagResource": untag_resource,
 }
+operations = reading | changing
 
 
 async def handle(sns: Sns, call: Call) -> Document:
     """Do an operation. Raises NotImplementedYet, which names it, if it is not here."""
-    handler = operations.get(call.operation)
-    if handler is None:
-        raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation}.")
-    return await handler(sns, call)
+    if (reader := reading.get(call.operation)) is not None:
+        return await reader(sns, call)
+    if (changer := changing.get(call.operation)) is not None:
+        async with sns.changing:
+            return await changer(sns, call)
+    raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation}.")

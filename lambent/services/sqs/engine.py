@@ -35,6 +35,7 @@ class Sqs:
         self.ledger = ledger
         self.clock = clock
         self.key = key
+        self.changing = asyncio.Lock()  # held by whoever reads what a queue or a task is in order to change it
         self._queues: dict[Key, Queue] = {}
         self._deleted: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -150,14 +151,15 @@ class Sqs:
 
     async def purge(self, queue: Queue) -> None:
         """All messages that were accepted before are gone. Raises PurgeQueueInProgress within a minute of the last."""
-        now = self.clock.epoch()
-        if now - queue.stored.purged < RECENTLY_S:
-            raise AwsError(
-                f"Only one PurgeQueue operation on {queue.stored.name} is allowed every 60 seconds.",
-                code="PurgeQueueInProgress", status=403,
-            )  # fmt: skip
-        upto = self.sending.next_number()
-        await self.change(queue, purged=now)
+        async with self.changing:  # not while they are removed: there may be many
+            now = self.clock.epoch()
+            if now - queue.stored.purged < RECENTLY_S:
+                raise AwsError(
+                    f"Only one PurgeQueue operation on {queue.stored.name} is allowed every 60 seconds.",
+                    code="PurgeQueueInProgress", status=403,
+                )  # fmt: skip
+            upto = self.sending.next_number()
+            await self.change(queue, purged=now)
         queue.backlog.purge(upto)
         await self.store.clear(queue.stored.number, upto)
 

@@ -92,7 +92,7 @@ async def cancel_message_move_task(sqs: Sqs, call: Call) -> Document:
     row = sqs.store.task(task_id)
     if row is None or row["status"] != "RUNNING":
         raise errors.not_found("Task does not exist.")
-    await _end(sqs, task_from(row), "CANCELLING")
+    await _mark(sqs, task_from(row), "CANCELLING")
     return {"ApproximateNumberOfMessagesMoved": row["moved"]}
 
 
@@ -193,4 +193,10 @@ def _queue(sqs: Sqs, arn: str) -> Queue:
 
 
 async def _end(sqs: Sqs, task: Task, status: str, failure: str = "") -> None:
+    """While nobody cancels it: a task that has ended would be CANCELLING for ever, and keep others from starting."""
+    async with sqs.changing:
+        await _mark(sqs, task, status, failure)
+
+
+async def _mark(sqs: Sqs, task: Task, status: str, failure: str = "") -> None:
     await sqs.store.write([("sqs_task_end", {"id": task.id, "status": status, "failure": failure})])

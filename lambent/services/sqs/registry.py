@@ -38,31 +38,36 @@ from lambent.wire.parse import Call
 
 Handler = Callable[[Sqs, Call], Awaitable[Document]]
 
-operations: dict[str, Handler] = {
-    "AddPermission": add_permission,
-    "CancelMessageMoveTask": cancel_message_move_task,
-    "ChangeMessageVisibility": change_message_visibility,
-    "ChangeMessageVisibilityBatch": change_message_visibility_batch,
-    "CreateQueue": create_queue,
-    "DeleteMessage": delete_message,
-    "DeleteMessageBatch": delete_message_batch,
-    "DeleteQueue": delete_queue,
+reading: dict[str, Handler] = {
     "GetQueueAttributes": get_queue_attributes,
     "GetQueueUrl": get_queue_url,
     "ListDeadLetterSourceQueues": list_dead_letter_source_queues,
     "ListMessageMoveTasks": list_message_move_tasks,
     "ListQueueTags": list_queue_tags,
     "ListQueues": list_queues,
+}
+messages: dict[str, Handler] = {
+    "ChangeMessageVisibility": change_message_visibility,
+    "ChangeMessageVisibilityBatch": change_message_visibility_batch,
+    "DeleteMessage": delete_message,
+    "DeleteMessageBatch": delete_message_batch,
     "PurgeQueue": purge_queue,
     "ReceiveMessage": receive_message,
-    "RemovePermission": remove_permission,
     "SendMessage": send_message,
     "SendMessageBatch": send_message_batch,
+}
+changing: dict[str, Handler] = {
+    "AddPermission": add_permission,
+    "CancelMessageMoveTask": cancel_message_move_task,
+    "CreateQueue": create_queue,
+    "DeleteQueue": delete_queue,
+    "RemovePermission": remove_permission,
     "SetQueueAttributes": set_queue_attributes,
     "StartMessageMoveTask": start_message_move_task,
     "TagQueue": tag_queue,
     "UntagQueue": untag_queue,
 }
+operations = reading | messages | changing
 
 
 async def handle(sqs: Sqs, call: Call) -> Document:
@@ -70,4 +75,7 @@ async def handle(sqs: Sqs, call: Call) -> Document:
     handler = operations.get(call.operation)
     if handler is None:
         raise NotImplementedYet(f"Lambent does not support the operation {call.service}:{call.operation} yet.")
-    return await handler(sqs, call)
+    if call.operation not in changing:
+        return await handler(sqs, call)
+    async with sqs.changing:
+        return await handler(sqs, call)

@@ -1,0 +1,60 @@
+"""The promises of SNS, at its operations: botocore's requests and answers, a real database, a clock that stands
+still."""
+
+import asyncio
+import json
+
+import pytest
+from topic_house import ACCOUNT, QUEUE, House
+
+from lambent.clock import FixedClock
+
+
+@pytest.fixture
+async def house(tmp_path):
+    house = House(tmp_path / "queue", FixedClock())
+    yield house
+    await house.close()
+
+
+async def test_no_change_of_a_topic_is_lost_to_another_at_the_same_time(house):
+    topic = await house.topic()
+    may = {"TopicArn": topic, "AWSAccountId": [ACCOUNT], "ActionName": ["Publish"]}
+    await asyncio.gather(
+        house("SetTopicAttributes", TopicArn=topic, AttributeName="DisplayName", AttributeValue="shown"),
+        house("AddPermission", Label="one", **may),
+        house("AddPermission", Label="two", **may),
+        *(house("TagResource", ResourceArn=topic, Tags=[{"Key": f"t{n}", "Value": "x"}]) for n in range(5)),
+    )
+    await house.again()
+    told = await house.attributes(topic)
+    assert told["DisplayName"] == "shown"
+    assert {"one", "two"} < {each["Sid"] for each in json.loads(told["Policy"])["Statement"]}
+    assert set(await house.tags(topic)) == {f"t{n}" for n in range(5)}
+
+
+async def test_attributes_of_a_subscription_that_are_set_at_the_same_time_are_all_there(house):
+    arn = await house.subscribe(await house.topic())
+    given = {"RawMessageDelivery": "true", "FilterPolicy": '{"a": ["b"]}'}
+    await asyncio.gather(
+        *(
+            house("SetSubscriptionAttributes", SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
+            for name, value in given.items()
+        )
+    )
+    told = (await house("GetSubscriptionAttributes", SubscriptionArn=arn))["Attributes"]
+    assert given.items() <= told.items()
+
+
+async def test_who_subscribes_twice_at_the_same_time_has_one_subscription(house):
+    topic = await house.topic()
+    one, other = await asyncio.gather(*(house.subscribe(topic, QUEUE) for _ in range(2)))
+    assert one == other
+
+
+async def test_publishing_does_not_wait_for_whoever_changes_a_topic(house):
+    topic = await house.topic()
+    await house.subscribe(topic)
+    async with house.sns.changing:
+        await house("Publish", TopicArn=topic, Message="hello")
+    assert len(house.takes.taken) == 1

@@ -1,0 +1,78 @@
+"""What several clients do with the same queue at the same moment."""
+
+import asyncio
+import json
+
+import pytest
+from queue_house import ACCOUNT, ARN, Client, RefusedError
+
+from lambent.clock import FixedClock
+
+
+@pytest.fixture
+async def client(tmp_path):
+    client = Client(tmp_path / "queue", FixedClock())
+    yield client
+    await client.close()
+
+
+async def done_and_refused(*calls):
+    """How many of these calls were done, and the codes of the others."""
+    told = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [each.code for each in told if isinstance(each, RefusedError)]
+    return len(told) - len(refused), refused
+
+
+async def test_no_tag_is_lost_to_another_that_is_set_at_the_same_time(client):
+    url = await client.queue()
+    await asyncio.gather(*(client("TagQueue", QueueUrl=url, Tags={f"t{n}": "x"}) for n in range(5)))
+    assert set((await client("ListQueueTags", QueueUrl=url))["Tags"]) == {f"t{n}" for n in range(5)}
+
+
+async def test_attributes_and_permissions_that_are_set_at_the_same_time_are_all_there(client):
+    url = await client.queue()
+    may = {"QueueUrl": url, "AWSAccountIds": [ACCOUNT], "Actions": ["SendMessage"]}
+    await asyncio.gather(
+        client("SetQueueAttributes", QueueUrl=url, Attributes={"DelaySeconds": "7"}),
+        client("AddPermission", Label="one", **may),
+        client("AddPermission", Label="two", **may),
+        client("PurgeQueue", QueueUrl=url),
+        client("TagQueue", QueueUrl=url, Tags={"t": "x"}),
+    )
+    await client.again()
+    told = await client.attributes(url)
+    assert told["DelaySeconds"] == "7"
+    assert {each["Sid"] for each in json.loads(told["Policy"])["Statement"]} == {"one", "two"}
+    assert (await client("ListQueueTags", QueueUrl=url))["Tags"] == {"t": "x"}
+
+
+async def test_of_two_purges_at_the_same_time_one_is_refused(client):
+    url = await client.queue()
+    told = await done_and_refused(*(client("PurgeQueue", QueueUrl=url) for _ in range(2)))
+    assert told == (1, ["AWS.SimpleQueueService.PurgeQueueInProgress"])
+
+
+async def test_of_two_move_tasks_that_are_started_at_the_same_time_one_is_refused(client):
+    await client.queue("dead")
+    await client.queue(RedrivePolicy=json.dumps({"deadLetterTargetArn": f"{ARN}dead", "maxReceiveCount": 1}))
+    told = await done_and_refused(*(client("StartMessageMoveTask", SourceArn=f"{ARN}dead") for _ in range(2)))
+    assert told == (1, ["InvalidParameterValue"])
+
+
+async def test_a_move_task_that_ends_while_it_is_cancelled_has_ended(client, slow_disk, begun):
+    await client.queue("dead")
+    await client.queue(RedrivePolicy=json.dumps({"deadLetterTargetArn": f"{ARN}dead", "maxReceiveCount": 1}))
+    handle = (await client("StartMessageMoveTask", SourceArn=f"{ARN}dead"))["TaskHandle"]
+    disk = slow_disk(client.database)  # there is nothing to move: the end of the task is to be written
+    cancelled = await begun(client("CancelMessageMoveTask", TaskHandle=handle))
+    disk.go_on()
+    assert await done_and_refused(cancelled) == (0, ["ResourceNotFoundException"])
+    (told,) = (await client("ListMessageMoveTasks", SourceArn=f"{ARN}dead"))["Results"]
+    assert told["Status"] == "COMPLETED"
+
+
+async def test_messages_do_not_wait_for_whoever_changes_a_queue(client):
+    url = await client.queue()
+    async with client.sqs.changing:
+        await client.send(url)
+        assert await client.bodies(url) == ["hello"]

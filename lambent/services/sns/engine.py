@@ -109,8 +109,7 @@ class Sns:
             self._topics.pop(topic.arn, None)
             self._subscriptions.pop(topic.arn, None)
 
-        key = {"account": topic.account, "region": topic.region, "name": topic.name}
-        rows = [("sns_topic_drop", key), ("sns_subscriptions_of_topic_drop", {"topic": topic.arn})]
+        rows = [("sns_topic_drop", _key(topic.arn)), ("sns_subscriptions_of_topic_drop", {"topic": topic.arn})]
         await self.ledger.enter(Entry(rows, written=written))
 
     # -- subscriptions
@@ -143,18 +142,20 @@ class Sns:
         await self.ledger.enter(Entry([("sns_subscription_put", columns(subscription))], written=written))
 
     async def unsubscribe(self, subscription: Subscription) -> None:
-        topic = self._topics.get(subscription.topic)
-
         def written() -> None:
             self._subscriptions.get(subscription.topic, {}).pop(subscription.arn, None)
+            topic = self._topics.get(subscription.topic)
+            if topic is not None:
+                self._topics[topic.arn] = replace(topic, deleted_subscriptions=topic.deleted_subscriptions + 1)
 
-        key = {"topic": subscription.topic, "id": subscription.id}
-        entries = [Entry([("sns_subscription_drop", key)], written=written)]
+        rows = [
+            ("sns_subscription_drop", {"topic": subscription.topic, "id": subscription.id}),
+            ("sns_topic_unsubscribed", _key(subscription.topic)),
+        ]
+        entries = [Entry(rows, written=written)]
         if subscription.protocol in ("http", "https") and subscription.confirmed:
             entries.append(self._ask(subscription, "UnsubscribeConfirmation"))
         await self.ledger.enter(*entries)
-        if topic is not None:
-            await self.put(replace(topic, deleted_subscriptions=topic.deleted_subscriptions + 1))
 
     def _ask(self, subscription: Subscription, kind: str) -> Entry:
         message_id = str(uuid.uuid4())
@@ -239,6 +240,12 @@ class Sns:
         if not target:
             return []
         return self._post.last(msgspec.structs.replace(outgoing, target=target))
+
+
+def _key(arn: str) -> dict[str, str]:
+    """Of a topic's row."""
+    region, account, name = arn.split(":")[3:]
+    return {"account": account, "region": region, "name": name}
 
 
 def _service(topic: Topic) -> Principal:

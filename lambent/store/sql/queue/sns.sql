@@ -7,6 +7,10 @@ ON CONFLICT (account, region, name) DO UPDATE SET
 -- name: sns_topic_drop -- it is gone
 DELETE FROM sns_topics WHERE account = :account AND region = :region AND name = :name;
 
+-- name: sns_topic_unsubscribed -- one of its subscriptions is gone
+UPDATE sns_topics SET deleted_subscriptions = deleted_subscriptions + 1
+WHERE account = :account AND region = :region AND name = :name;
+
 -- name: sns_topics_all -- every topic
 SELECT * FROM sns_topics;
 

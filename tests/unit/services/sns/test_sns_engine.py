@@ -52,6 +52,24 @@ async def test_who_subscribes_twice_at_the_same_time_has_one_subscription(house)
     assert one == other
 
 
+async def test_a_topic_that_is_deleted_while_somebody_unsubscribes_is_gone(house):
+    topic = await house.topic()
+    subscription = house.sns.subscription(await house.subscribe(topic))
+    await asyncio.gather(house.sns.unsubscribe(subscription), house.sns.delete(house.sns.topic(topic)))
+    assert await house("ListTopics") == {"Topics": []}
+    await house.again()
+    assert await house("ListTopics") == {"Topics": []}
+
+
+async def test_a_topic_counts_those_who_unsubscribed(house):
+    topic = await house.topic()
+    for queue in ("one", "two"):
+        await house("Unsubscribe", SubscriptionArn=await house.subscribe(topic, f"{QUEUE}-{queue}"))
+    assert (await house.attributes(topic))["SubscriptionsDeleted"] == "2"
+    await house.again()
+    assert (await house.attributes(topic))["SubscriptionsDeleted"] == "2"
+
+
 async def test_publishing_does_not_wait_for_whoever_changes_a_topic(house):
     topic = await house.topic()
     await house.subscribe(topic)

@@ -5,13 +5,11 @@ made afterwards (http.py). What nobody takes goes to the subscription's dead-let
 """
 
 import asyncio
-import hashlib
 import itertools
 import logging
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +19,7 @@ from lambent.errors import Undeliverable
 from lambent.principal import Principal
 from lambent.services.post import Outgoing, Post
 from lambent.services.sns import documents, errors
+from lambent.services.sns.dedup import Accepted, Dedup, dedup_of
 from lambent.services.sns.http import HttpDeliveries
 from lambent.services.sns.nouns import Delivery, Published, Subscription, Topic
 from lambent.services.sns.rows import columns, delivery_from, subscription_from, topic_from
@@ -29,21 +28,6 @@ from lambent.store.ledger import Entry, Ledger
 from lambent.store.sns import SnsStore
 
 log = logging.getLogger("lambent")
-
-DEDUPLICATION_S = 300.0
-Key = tuple[str, str, str]  # account, region, name
-
-
-class Accepted(NamedTuple):
-    """What a publisher is told."""
-
-    message_id: str
-    sequence: str
-
-
-class Known(NamedTuple):
-    accepted: Accepted
-    until: float  # epoch seconds
 
 
 class Sns:
@@ -63,7 +47,7 @@ class Sns:
         self._post = post
         self._topics: dict[str, Topic] = {}
         self._subscriptions: dict[str, dict[str, Subscription]] = {}  # by topic, then by ARN
-        self._known: dict[tuple[str, str], Known] = {}
+        self._dedup = Dedup()
         self._numbers = itertools.count(max(store.last_delivery(), int(clock.epoch() * 2**20)) + 1)
 
     def __repr__(self) -> str:
@@ -77,8 +61,7 @@ class Sns:
             subscription = subscription_from(row)
             self._subscriptions.setdefault(subscription.topic, {})[subscription.arn] = subscription
         for row in self.store.dedups(self.clock.epoch()):
-            accepted = Accepted(row["message_id"], row["sequence"])
-            self._known[row["topic"], row["dedup_id"]] = Known(accepted, row["until"])
+            self._dedup.load(row)
         self.http.start(delivery_from(row) for row in self.store.deliveries())
 
     async def close(self) -> None:
@@ -172,44 +155,36 @@ class Sns:
 
     # -- messages
 
-    async def publish(self, topic: Topic, published: Published) -> Accepted:
-        """Returns when everybody's copy is on disk; a duplicate in a FIFO topic is taken for the first one."""
-        accepted, entries = self.entries(topic, published)
-        if entries:
-            await self.ledger.enter(*entries)
-        return accepted
+    async def publish(self, topic: Topic, *messages: Published) -> list[Accepted]:
+        """Returns when all copies are on disk, in one step; a duplicate in a FIFO topic is taken for the first one."""
+        found = [self.entries(topic, each) for each in messages]
+        await self.ledger.enter(*itertools.chain.from_iterable(entries for _, entries in found))
+        return [
+            accepted if self._lasts(topic, published, accepted) else (await self.publish(topic, published))[0]
+            for published, (accepted, _) in zip(messages, found, strict=True)
+        ]
+
+    def _lasts(self, topic: Topic, published: Published, accepted: Accepted) -> bool:
+        """What was accepted before is on disk by now, or forgotten: it could not be written."""
+        new = accepted.message_id == published.id
+        return new or self._dedup.known(topic.arn, published, self.clock.epoch()) == accepted
 
     def entries(self, topic: Topic, published: Published) -> tuple[Accepted, list[Entry]]:
         """What is to be entered, at once, for the message to be accepted: nothing for a duplicate."""
+        entries: list[Entry] = []
+        accepted = Accepted(published.id, "")
         if topic.fifo:
-            dedup = published.dedup or hashlib.sha256(published.message.encode()).hexdigest()
-            known = self._known.get((topic.arn, dedup))
             now = self.clock.epoch()
-            if known is not None and known.until > now:
-                return known.accepted, []
-            sequence = f"{1 * 10**19 + next(self._numbers):020d}"
-            published = replace(published, sequence=sequence, dedup=dedup)
-            accepted = Accepted(published.id, sequence)
-            first = [self._remember(topic, dedup, accepted, now)]
-        else:
-            accepted, first = Accepted(published.id, ""), []
+            known = self._dedup.known(topic.arn, published, now)
+            if known is not None:
+                return known, []
+            accepted = Accepted(published.id, f"{1 * 10**19 + next(self._numbers):020d}")
+            entries.append(self._dedup.remember(topic.arn, published, accepted, now))
+            published = replace(published, sequence=accepted.sequence, dedup=dedup_of(published))
         for subscription in self.subscriptions(topic.arn):
             if subscription.confirmed and subscription.filter(published.attributes, published.message):
-                first += self._copy(topic, subscription, published)
-        return accepted, first
-
-    def _remember(self, topic: Topic, dedup: str, accepted: Accepted, now: float) -> Entry:
-        known = self._known[topic.arn, dedup] = Known(accepted, now + DEDUPLICATION_S)
-        row = {
-            "topic": topic.arn, "dedup_id": dedup, "message_id": accepted.message_id, "sequence": accepted.sequence,
-            "until": known.until,
-        }  # fmt: skip
-        rows: list[tuple[str, dict[str, Any]]] = [("sns_dedup_put", row), ("sns_dedups_expire", {"now": now})]
-        self._known = {key: each for key, each in self._known.items() if each.until > now}
-        return Entry(rows, failed=lambda: self._forget((topic.arn, dedup)))
-
-    def _forget(self, key: tuple[str, str]) -> None:
-        self._known.pop(key, None)
+                entries += self._copy(topic, subscription, published)
+        return accepted, entries
 
     def _copy(self, topic: Topic, subscription: Subscription, published: Published) -> list[Entry]:
         if subscription.protocol in ("http", "https"):

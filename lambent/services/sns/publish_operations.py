@@ -10,6 +10,7 @@ import msgspec
 from lambent.errors import AwsError, NotImplementedYet
 from lambent.model import Document
 from lambent.services.sns import access, errors
+from lambent.services.sns.dedup import Accepted
 from lambent.services.sns.engine import Sns
 from lambent.services.sns.nouns import LONGEST_MESSAGE, Published, Topic
 from lambent.wire.parse import Call
@@ -34,7 +35,11 @@ async def publish(sns: Sns, call: Call) -> Document:
     if _size(asked) > LONGEST_MESSAGE:
         raise errors.invalid("Message too long")
     topic = access.named(sns, call, asked.get("TopicArn") or asked.get("TargetArn"))
-    accepted = await sns.publish(topic, _published(sns, topic, asked, call))
+    (accepted,) = await sns.publish(topic, _published(sns, topic, asked, call))
+    return _told(accepted)
+
+
+def _told(accepted: Accepted) -> Document:
     return {"MessageId": accepted.message_id} | ({"SequenceNumber": accepted.sequence} if accepted.sequence else {})
 
 
@@ -50,14 +55,8 @@ async def publish_batch(sns: Sns, call: Call) -> Document:
         check_attributes(entry.get("MessageAttributes") or {}, position)
         if not entry["Message"]:
             raise errors.invalid("Empty message")
-    successful, entries = [], []
-    for entry in listed:
-        accepted, new = sns.entries(topic, _published(sns, topic, entry, call))
-        entries += new
-        sequence = {"SequenceNumber": accepted.sequence} if accepted.sequence else {}
-        successful.append({"Id": entry["Id"], "MessageId": accepted.message_id, **sequence})
-    if entries:
-        await sns.ledger.enter(*entries)
+    accepted = await sns.publish(topic, *[_published(sns, topic, entry, call) for entry in listed])
+    successful = [{"Id": entry["Id"]} | _told(each) for entry, each in zip(listed, accepted, strict=True)]
     return {"Successful": successful, "Failed": []}
 
 

@@ -1,9 +1,8 @@
-"""What a FIFO queue has accepted in the last five minutes. Pure but for what is being written just now.
+"""What a FIFO queue has accepted in the last five minutes, or is about to. Pure.
 
 Source: Amazon SQS Developer Guide, "Using the message deduplication ID".
 """
 
-import asyncio
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -12,12 +11,11 @@ from lambent.store.connection import Row
 
 
 class Known(NamedTuple):
-    """A message that was accepted, or is about to be: then `written` says when, and whether."""
+    """A message that was accepted, or is about to be."""
 
     message_id: str
     sequence: str
     until: float  # epoch seconds
-    written: "asyncio.Future[None] | None" = None
 
 
 class Dedup:
@@ -36,8 +34,14 @@ class Dedup:
         self._forget(now)
         return self._known.get((scope, dedup_id))
 
-    def remember(self, scope: str, message: Message, now: float, written: "asyncio.Future[None] | None" = None) -> None:
-        self._put((scope, message.dedup), Known(message.message_id, message.sequence, now + DEDUPLICATION_S, written))
+    def remember(self, scope: str, message: Message, now: float) -> tuple[str, dict[str, Any]]:
+        """The row that says so after a restart."""
+        known = Known(message.message_id, message.sequence, now + DEDUPLICATION_S)
+        self._put((scope, message.dedup), known)
+        return "sqs_dedup_put", {
+            "queue": self._queue, "scope": scope, "dedup_id": message.dedup, "message_id": known.message_id,
+            "sequence": known.sequence, "until": known.until,
+        }  # fmt: skip
 
     def forget(self, scope: str, message: Message) -> None:
         """It could not be written after all."""
@@ -46,12 +50,6 @@ class Dedup:
     def load(self, row: Row) -> None:
         known = Known(row["message_id"], row["sequence"], row["until"])
         self._put((row["scope"], row["dedup_id"]), known)
-
-    def row(self, scope: str, message: Message, now: float) -> tuple[str, dict[str, Any]]:
-        return "sqs_dedup_put", {
-            "queue": self._queue, "scope": scope, "dedup_id": message.dedup, "message_id": message.message_id,
-            "sequence": message.sequence, "until": now + DEDUPLICATION_S,
-        }  # fmt: skip
 
     def _put(self, key: tuple[str, str], known: Known) -> None:
         self._known[key] = known

@@ -41,23 +41,19 @@ class Sending:
 
     async def send(self, queue: Queue, content: Content, *, delay_s: int | None, group: str, dedup: str) -> Sent:
         """Returns when it is on disk; a duplicate in a FIFO queue is taken for the first one."""
-        known = self._known(queue, content, group, dedup)
-        if known is not None:
-            if known.written is not None and not known.written.done():
-                await asyncio.shield(known.written)
-            return Sent(known.message_id, known.sequence)
-        message, entry = self.entry(queue, content, delay_s=delay_s, group=group, dedup=dedup)
-        written = self._ledger.enter(entry)
-        if queue.settings.fifo:
-            queue.dedup.remember(_scope(queue, group), message, self._clock.epoch(), written)
-        await written
+        while (known := self._known(queue, content, group, dedup)) is not None:
+            await self._ledger.enter()  # what was entered before is on disk then, or forgotten: it could not be written
+            if self._known(queue, content, group, dedup) == known:
+                return Sent(known.message_id, known.sequence)
+        message, entry = self._entry(queue, content, delay_s=delay_s, group=group, dedup=dedup)
+        await self._ledger.enter(entry)
         return Sent(message.message_id, message.sequence if queue.settings.fifo else "")
 
-    def entry(
+    def _entry(
         self, queue: Queue, content: Content, *, delay_s: int | None = None, group: str = "", dedup: str = ""
     ) -> tuple[Message, Entry]:
-        """A new message, and what is to be entered, at once, for it to be accepted. Whoever calls this for a FIFO queue
-        has seen that it is no duplicate, and has it remembered."""
+        """A new message, and what is to be entered, at once, for it to be accepted. A FIFO queue knows it from now
+        on; whoever calls this has seen that it is no duplicate."""
         settings, now = queue.settings, self._clock.epoch()
         due = now + (settings.delay_s if delay_s is None else delay_s)
         message = Message(
@@ -68,20 +64,17 @@ class Sending:
         if not settings.fifo:
             return message, Entry(rows, message.size, written=lambda: queue.arrived(message))
         scope = _scope(queue, group)
-        rows.append(queue.dedup.row(scope, message, now))
+        rows.append(queue.dedup.remember(scope, message, now))
         return message, Entry(
             rows, message.size, written=lambda: queue.arrived(message),
             failed=lambda: queue.dedup.forget(scope, message),
         )  # fmt: skip
 
     def pass_on(self, queue: Queue, content: Content, *, group: str = "", dedup: str = "") -> Entry | None:
-        """What another service enters to have a message in the queue; None for a duplicate, which is there already."""
+        """What another service enters to have a message in the queue; None for a duplicate."""
         if self._known(queue, content, group, dedup) is not None:
             return None
-        message, entry = self.entry(queue, content, group=group, dedup=dedup)
-        if queue.settings.fifo:
-            queue.dedup.remember(_scope(queue, group), message, self._clock.epoch())
-        return entry
+        return self._entry(queue, content, group=group, dedup=dedup)[1]
 
     def _known(self, queue: Queue, content: Content, group: str, dedup: str) -> Known | None:
         if not queue.settings.fifo:

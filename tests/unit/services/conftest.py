@@ -26,8 +26,17 @@ class SlowDisk:
 
 
 @pytest.fixture
-def slow_disk():
-    return SlowDisk
+async def slow_disk():
+    """Makes one of a database; it goes on at the end, also of a test that fails, for the database to be closed."""
+    disks = []
+
+    def made(database):
+        disks.append(SlowDisk(database))
+        return disks[-1]
+
+    yield made
+    for disk in disks:
+        disk.go_on()
 
 
 @pytest.fixture

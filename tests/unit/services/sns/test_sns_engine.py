@@ -5,7 +5,7 @@ import asyncio
 import json
 
 import pytest
-from topic_house import ACCOUNT, QUEUE, House
+from topic_house import ACCOUNT, QUEUE, House, RefusedError
 
 from lambent.clock import FixedClock
 
@@ -75,4 +75,43 @@ async def test_publishing_does_not_wait_for_whoever_changes_a_topic(house):
     await house.subscribe(topic)
     async with house.sns.changing:
         await house("Publish", TopicArn=topic, Message="hello")
+    assert len(house.takes.taken) == 1
+
+
+ONCE = {"Message": "hello", "MessageGroupId": "g", "MessageDeduplicationId": "d"}
+
+
+async def test_a_duplicate_is_accepted_when_the_first_is_on_disk(house, slow_disk, begun):
+    topic = await house.topic("t.fifo", FifoTopic="true")
+    disk = slow_disk(house.database)
+    entries = [{"Id": "batch", **ONCE}]
+    first = await begun(house("Publish", TopicArn=topic, **ONCE))
+    second = await begun(house("Publish", TopicArn=topic, **ONCE))
+    third = await begun(house("PublishBatch", TopicArn=topic, PublishBatchRequestEntries=entries))
+    assert not any(each.done() for each in (first, second, third))
+    disk.go_on()
+    told, again, batch = await asyncio.gather(first, second, third)
+    assert told == again
+    assert batch["Successful"] == [{"Id": "batch", **told}]
+
+
+async def test_a_duplicate_of_what_could_not_be_written_is_published_itself(house, slow_disk, begun):
+    topic = await house.topic("t.fifo", FifoTopic="true")
+    await house.subscribe(topic)
+    disk = slow_disk(house.database)
+    sent = [await begun(house("Publish", TopicArn=topic, **ONCE)) for _ in range(3)]
+    disk.go_on(refusals=2)  # of the group, and of the first alone
+    lost, one, other = await asyncio.gather(*sent, return_exceptions=True)
+    assert isinstance(lost, OSError)
+    assert one == other
+    assert len(house.takes.taken) == 1
+
+
+async def test_of_a_batch_that_is_refused_nothing_is_taken_for_published(house):
+    topic = await house.topic("t.fifo", FifoTopic="true")
+    await house.subscribe(topic)
+    entries = [{"Id": "good", **ONCE}, {"Id": "bad", "Message": "of no group"}]
+    with pytest.raises(RefusedError, match="MessageGroupId parameter is required"):
+        await house("PublishBatch", TopicArn=topic, PublishBatchRequestEntries=entries)
+    await house("Publish", TopicArn=topic, **ONCE)
     assert len(house.takes.taken) == 1

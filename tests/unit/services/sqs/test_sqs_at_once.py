@@ -7,6 +7,7 @@ import pytest
 from queue_house import ACCOUNT, ARN, Client, RefusedError
 
 from lambent.clock import FixedClock
+from lambent.services.sqs.nouns import Content
 
 
 @pytest.fixture
@@ -76,3 +77,26 @@ async def test_messages_do_not_wait_for_whoever_changes_a_queue(client):
     async with client.sqs.changing:
         await client.send(url)
         assert await client.bodies(url) == ["hello"]
+
+
+async def test_a_duplicate_is_accepted_when_what_another_service_passed_on_is_on_disk(client, slow_disk, begun):
+    url = await client.fifo()
+    disk, queue = slow_disk(client.database), client.sqs.by_arn(f"{ARN}q.fifo")
+    first = client.sqs.ledger.enter(client.sqs.sending.pass_on(queue, Content(body="hello"), group="a", dedup="d"))
+    sent = await begun(client.send(url, MessageGroupId="a", MessageDeduplicationId="d"))
+    assert not sent.done()
+    disk.go_on()
+    await asyncio.gather(first, sent)
+    assert await client.bodies(url) == ["hello"]
+
+
+async def test_a_duplicate_of_what_could_not_be_written_is_written_itself(client, slow_disk, begun):
+    url = await client.fifo()
+    disk = slow_disk(client.database)
+    once = {"MessageGroupId": "a", "MessageDeduplicationId": "d"}
+    sent = [await begun(client.send(url, **once)) for _ in range(3)]
+    disk.go_on(refusals=2)  # of the group, and of the first alone
+    lost, *kept = await asyncio.gather(*sent, return_exceptions=True)
+    assert isinstance(lost, OSError)
+    (got,) = await client.receive(url)
+    assert [each["MessageId"] for each in kept] == [got["MessageId"]] * 2

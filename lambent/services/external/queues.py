@@ -70,6 +70,9 @@ class ExternalQueue:
     def drop(self, records: Sequence[Record[ExternalMessage]]) -> "asyncio.Future[None]":
         return self._spawn(self._in_batches("delete_message_batch", records))
 
+    def drop_unseen(self, record: Record[ExternalMessage]) -> None:
+        self.drop([record])
+
     # -- details
 
     async def _receive(self, most: int, wait_s: float) -> list[Record[ExternalMessage]]:

@@ -29,7 +29,7 @@ async def subscribe(sns: Sns, call: Call) -> Document:
     topic = access.named(sns, call, asked["TopicArn"])
     _check_endpoint(topic.fifo, protocol, endpoint)
     attributes = dict(asked.get("Attributes") or {})
-    _check_attributes(attributes, endpoint, asked_at=_ASKED)
+    _check_attributes(attributes, asked_at=_ASKED)
     if "RawMessageDelivery" in attributes:
         attributes["RawMessageDelivery"] = attributes["RawMessageDelivery"].lower()
     for existing in sns.subscriptions(topic.arn):
@@ -73,16 +73,16 @@ def _check_endpoint(fifo: bool, protocol: str, endpoint: str) -> None:
         )
 
 
-def _check_attributes(attributes: dict[str, str], endpoint: str, *, asked_at: str) -> None:
+def _check_attributes(attributes: dict[str, str], *, asked_at: str) -> None:
     for name, value in attributes.items():
-        _check_attribute(name, value, endpoint, asked_at=asked_at)
+        _check_attribute(name, value, asked_at=asked_at)
     policy = attributes.get("FilterPolicy")
     if policy:
         scope = attributes.get("FilterPolicyScope") or filters.ATTRIBUTES
         filters.check(policy, scope, prefix=f"Invalid parameter: {asked_at}")
 
 
-def _check_attribute(name: str, value: str, endpoint: str, *, asked_at: str) -> None:
+def _check_attribute(name: str, value: str, *, asked_at: str) -> None:
     if name not in _SETTABLE:
         raise errors.invalid(f"{asked_at}AttributeName")
     if name in ("DeliveryPolicy", "ReplayPolicy", "SubscriptionRoleArn") and value:
@@ -166,7 +166,7 @@ def _shown(subscription: Subscription) -> dict[str, str]:
 async def set_subscription_attributes(sns: Sns, call: Call) -> Document:
     subscription, asked = _found(sns, call), call.parameters
     name, value = asked["AttributeName"], asked.get("AttributeValue") or ""
-    _check_attribute(name, value, subscription.endpoint, asked_at="")
+    _check_attribute(name, value, asked_at="")
     changed = subscription.attributes | {name: value.lower() if name == "RawMessageDelivery" else value}
     if name == "FilterPolicy" and value:
         scope = changed.get("FilterPolicyScope") or filters.ATTRIBUTES

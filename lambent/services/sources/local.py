@@ -39,6 +39,9 @@ class LocalQueue:
     def drop(self, records: Sequence[Record[Message]]) -> "asyncio.Future[None]":
         return self._queue.drop_all([each.message for each in records])
 
+    def drop_unseen(self, record: Record[Message]) -> None:
+        self._queue.drop_unseen(record.message)
+
     def _records(self, taken: Sequence[Received]) -> list[Record[Message]]:
         return [found for each in taken if (found := self._record(each)) is not None]
 

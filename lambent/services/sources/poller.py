@@ -166,7 +166,7 @@ class Poller(Generic[M]):
             else:
                 self._told.count("FilteredOutEventCount", 1)
                 self._told.passed_over(one)
-                source.drop([one]).add_done_callback(_look_at)
+                source.drop_unseen(one)
 
     # -- a batch
 
@@ -216,8 +216,3 @@ class Poller(Generic[M]):
             if self._clock.epoch() + pause_s >= min(each.message.due for each in records):
                 return None
             await clock_sleep(self._clock, pause_s)
-
-
-def _look_at(future: "asyncio.Future[None]") -> None:
-    if not future.cancelled():
-        future.exception()

@@ -35,3 +35,7 @@ class Source(Protocol[M]):
     def drop(self, records: Sequence[Record[M]]) -> "asyncio.Future[None]":
         """Delete them; what cannot be deleted comes back by itself."""
         ...
+
+    def drop_unseen(self, record: Record[M]) -> None:
+        """Delete one that no filter lets through; nobody waits for that."""
+        ...

@@ -143,6 +143,10 @@ class Queue:
         self.backlog.drop(message)
         return self._ledger.enter(Entry([dropped(message)], failed=lambda: self.restore(message)))
 
+    def drop_unseen(self, message: Message) -> None:
+        """The same, for what nobody waits for."""
+        self.drop(message).add_done_callback(_look_at)
+
     def drop_all(self, messages: Sequence[Message]) -> "asyncio.Future[None]":
         """Delete them in one step."""
         for message in messages:
@@ -205,7 +209,7 @@ class Queue:
         """Has it been kept for as long as it was to be?"""
         if message.sent + self.settings.retention_s > now:
             return False
-        self.drop(message).add_done_callback(_look_at)
+        self.drop_unseen(message)
         return True
 
     def _is_dead(self, message: Message) -> bool:

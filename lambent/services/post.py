@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import msgspec
+from msgspec.structs import replace
 
 from lambent.arns import FunctionRef, parse_function
 from lambent.clock import Clock
@@ -59,6 +60,10 @@ class Checked(Protocol):
         ...
 
 
+# What goes to the dead-letter queue of a sender instead, for that reason; None: it has no such queue.
+Dead = Callable[[Undeliverable], Outgoing | None]
+
+
 class Abroad(Taker, Protocol):
     """Takes what lies elsewhere."""
 
@@ -89,6 +94,21 @@ class Post:
     def is_abroad(self, arn: str) -> bool:
         """Does it lie elsewhere, so that nobody here can say anything of it?"""
         return self.abroad is not None and self.abroad.has(arn)
+
+    def send(self, outgoing: Outgoing, dead: Dead) -> list[Entry]:
+        """What is to be entered for it to go where it is to go, or else to its sender's dead-letter queue."""
+        if self.is_abroad(outgoing.target):
+            outgoing = replace(outgoing, dead=dead(Undeliverable("no endpoint has taken it")))
+        try:
+            return list(self.entries(outgoing))
+        except Undeliverable as error:
+            return self.refused(outgoing.source, outgoing.target, error, dead)
+
+    def refused(self, source: str, target: str, why: Undeliverable, dead: Dead) -> list[Entry]:
+        """The same for what cannot even be sent. What no dead-letter queue takes is lost, which is logged."""
+        log.warning("%s cannot be delivered to %s: %s", source, target, why.message)
+        letter = dead(why)
+        return self.last(letter) if letter is not None else []
 
     def last(self, outgoing: Outgoing) -> list[Entry]:
         """The same for a dead-letter queue: what even that does not take is lost, which is logged."""

@@ -3,6 +3,7 @@
 """
 
 import logging
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -69,15 +70,15 @@ class Router:
         return found
 
     def _to_target(self, rule: Rule, target: Target, event: Event, journey: Journey) -> list[Entry]:
+        dead = partial(self._dead_letter, rule, target, event)
         try:
             is_bus = target["Arn"].split(":")[2] == "events"
             if is_bus and not self._post.is_abroad(target["Arn"]):
                 return self._to_bus(rule, target, event, journey)
             body = event.detail if is_bus else input_of(target, event, rule, self._clock.epoch())
-            return list(self._post.entries(outgoing(rule, target, event, body)))
         except Undeliverable as error:
-            log.warning("%s: %s could not be delivered to: %s", rule.arn, target["Arn"], error.message)
-            return self._dead_letter(rule, target, event, error)
+            return self._post.refused(rule.arn, target["Arn"], error, dead)
+        return self._post.send(outgoing(rule, target, event, body), dead)
 
     def _to_bus(self, rule: Rule, target: Target, event: Event, journey: Journey) -> list[Entry]:
         """The same event on another bus."""
@@ -98,19 +99,18 @@ class Router:
         finally:
             journey.hops -= 1
 
-    def _dead_letter(self, rule: Rule, target: Target, event: Event, why: Undeliverable) -> list[Entry]:
+    def _dead_letter(self, rule: Rule, target: Target, event: Event, why: Undeliverable) -> Outgoing | None:
         queue = (target.get("DeadLetterConfig") or {}).get("Arn")
         if not queue:
-            return []
+            return None
         told = {
             "RULE_ARN": rule.arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": _code(why),
             "ERROR_MESSAGE": why.message[:1024],
         }  # fmt: skip
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in told.items()}
-        letter = replace(
+        return replace(
             outgoing(rule, target | {"RoleArn": ""}, event, event.body), target=queue, attributes=attributes, group=""
         )
-        return self._post.last(letter)
 
 
 def outgoing(rule: Rule, target: Target, event: Event, body: bytes) -> Outgoing:

@@ -11,7 +11,6 @@ import msgspec
 from msgspec.structs import asdict
 
 from lambent.clock import Clock
-from lambent.errors import Undeliverable
 from lambent.services.due import Due
 from lambent.services.post import Post
 from lambent.services.scheduler import firing
@@ -128,12 +127,9 @@ class Scheduler:
 
     def _deliveries(self, schedule: Schedule) -> list[Entry]:
         execution = str(uuid.uuid4())
-        try:
-            return list(self._post.entries(firing.outgoing(schedule, execution)))
-        except Undeliverable as error:
-            log.warning("%s could not be delivered: %s", schedule.arn, error.message)
-            letter = firing.dead_letter(schedule, execution, error.message)
-            return self._post.last(letter) if letter is not None else []
+        return self._post.send(
+            firing.outgoing(schedule, execution), lambda why: firing.dead_letter(schedule, execution, why.message)
+        )
 
 
 def _name(group: Group) -> str:

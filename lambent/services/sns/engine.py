@@ -11,11 +11,9 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from lambent.clock import Clock
-from lambent.errors import Undeliverable
 from lambent.principal import Principal
 from lambent.services.post import Outgoing, Post
 from lambent.services.sns import documents, errors
@@ -190,12 +188,8 @@ class Sns:
         if subscription.protocol in ("http", "https"):
             body = documents.for_queue(published, subscription, self.signer, self.base())
             return [self._request(subscription, "Notification", published.id, body)]
-        outgoing = self._outgoing(topic, subscription, published)
-        try:
-            return list(self._post.entries(outgoing))
-        except Undeliverable as error:
-            log.warning("SNS: %s cannot be delivered to: %s", subscription.endpoint, error.message)
-            return self._dead_letter(topic, subscription, outgoing)
+        outgoing, queue = self._outgoing(topic, subscription, published), subscription.dead_letters
+        return self._post.send(outgoing, lambda _: replace(outgoing, target=queue) if queue else None)
 
     def _outgoing(self, topic: Topic, subscription: Subscription, published: Published) -> Outgoing:
         to_function = subscription.protocol == "lambda"
@@ -210,18 +204,12 @@ class Sns:
             group=published.group if ordered or not topic.fifo else "", dedup=published.dedup if ordered else "",
         )  # fmt: skip
 
-    def _dead_letter(self, topic: Topic, subscription: Subscription, outgoing: Outgoing) -> list[Entry]:
-        target = subscription.dead_letters
-        if not target:
-            return []
-        return self._post.last(msgspec.structs.replace(outgoing, target=target))
+
+def _service(topic: Topic) -> Principal:
+    return Principal(service="sns.amazonaws.com", account=topic.account)
 
 
 def _key(arn: str) -> dict[str, str]:
     """Of a topic's row."""
     region, account, name = arn.split(":")[3:]
     return {"account": account, "region": region, "name": name}
-
-
-def _service(topic: Topic) -> Principal:
-    return Principal(service="sns.amazonaws.com", account=topic.account)

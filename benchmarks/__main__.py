@@ -3,7 +3,7 @@
     python -m benchmarks [NAME ...] [--show]        # names are files of this folder; --show prints their own output too
 
 A benchmark is a program. A line of its output with n=, p50= and p99= is a row of the table; it ends in notes (rate,
-target), which are kept. Exit status 1 when a benchmark failed.
+target), which are kept. Exit status 1 when a benchmark failed, or printed a figure that is no such line.
 """
 
 import argparse
@@ -23,6 +23,7 @@ _ROW = re.compile(
     rf"p99[= ]\s*(?P<p99>[\d,.]+)\s*(?P<unit99>{_UNIT})\b\s*(?P<notes>.*)$"
 )
 _FIGURE = re.compile(r"^\s*(?P<what>.*?)\s+n=\s*(?P<n>[\d,]+)\s+(?P<notes>.*)$")  # a figure that has no percentiles
+_LIKE_A_ROW = re.compile(r"\b(p50|p99|target)\b|\d/s\b")
 
 
 class Row(NamedTuple):
@@ -58,10 +59,10 @@ def benchmarks() -> list[str]:
 
 
 def run(name: str, show: bool) -> tuple[list[Row], int]:
-    """The rows that one benchmark printed, and its exit status."""
+    """The rows that one benchmark printed, and its exit status: not 0 either when a figure of its was not read."""
     command = [sys.executable, str(HERE / f"{name}.py")]
     environ = os.environ | {"PYTHONPATH": str(HERE.parent), "PYTHONUNBUFFERED": "1"}
-    rows = []
+    rows, lost = [], []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=HERE.parent) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -69,7 +70,10 @@ def run(name: str, show: bool) -> tuple[list[Row], int]:
                 print(f"  {line}", end="", flush=True)
             row = parse(name, line)
             rows += [row] if row else []
-    return rows, process.returncode
+            lost += [line] if row is None and _LIKE_A_ROW.search(line) else []
+    for line in lost:
+        print(f"no row of the table (it needs n=, before p50= and p99=): {line}", end="", file=sys.stderr)
+    return rows, process.returncode or len(lost)
 
 
 def parse(name: str, line: str) -> Row | None:

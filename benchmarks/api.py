@@ -27,7 +27,8 @@ from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 from msgspec.structs import replace
 
-from benchmarks.invoke import ROLE, Server, row
+from benchmarks._measure import row
+from benchmarks.invoke import ROLE, Server
 from lambent.stores import Stores
 
 MODEL = ServiceModel(Loader().load_service_model("lambda", "service-2"), "lambda")

@@ -26,7 +26,8 @@ import uvloop
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from benchmarks.invoke import ROLE, Caller, Server, connect, percentile, request, row, running, timed
+from benchmarks._measure import percentile, row, told
+from benchmarks.invoke import ROLE, Caller, Server, connect, request, running, timed
 
 SLEEPER = (
     "import time\ndef handler(event, context):\n    began = time.time()\n    time.sleep(event)\n    return began\n"
@@ -47,10 +48,6 @@ def deploy(server: Server, name: str, runtime: str, code: str, memory: int) -> N
     server.client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
 
 
-def figure(name: str, count: int, text: str, target: str) -> None:
-    print(f"{name:<44} n={count:<6} {text}  target {target}", flush=True)
-
-
 async def answer(caller: Caller, data: bytes) -> float:
     """The time at which the handler began, as the handler says it."""
     return float(json.loads((await caller.call(data)).rpartition(b"\r\n\r\n")[2]))
@@ -66,7 +63,7 @@ async def ramp(count: int) -> None:
         spread, rate = starts[-1] - starts[0], count / (starts[-1] - began)
         concurrent = sum(start < starts[0] + 10 for start in starts)
         text = f"{concurrent} at once, last {spread:.2f} s after first, {rate:.0f}/s"
-        figure("environments of one function, all new", count, text, f"{count} at once, <= 6 s")
+        told("environments of one function, all new", count, text, f"{count} at once, <= 6 s")
         idle_memory(server, count)
 
 
@@ -77,7 +74,7 @@ def idle_memory(server: Server, count: int) -> None:
     groups = glob.glob(f"/sys/fs/cgroup/memory/lambent/{instance}/*/cgroup.procs")
     pids = [pid for procs in groups for pid in members(procs)]
     total = sum(map(pss_kb, pids))
-    figure("an idle environment", count, f"PSS={total / 1024 / count:.2f} MB", "<= 3 MB")
+    told("an idle environment", count, f"PSS={total / 1024 / count:.2f} MB", "<= 3 MB")
 
 
 def members(procs: str) -> list[int]:

@@ -17,7 +17,8 @@ import urllib.request
 import zipfile
 from typing import Any
 
-from invoke import ROLE, Server, row
+from _measure import row
+from invoke import ROLE, Server
 
 HANDLER = """
 import json, time

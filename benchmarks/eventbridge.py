@@ -17,7 +17,8 @@ import time
 from typing import Any
 
 import boto3
-from invoke import Server, row
+from _measure import row, told
+from invoke import Server
 
 CONNECTIONS = 16
 ENTRIES = 10  # of a call
@@ -80,7 +81,7 @@ def idle(server: Server, count: int) -> None:
     before = server.cpu_s()
     time.sleep(IDLE_S)
     share = (server.cpu_s() - before) / IDLE_S * 100
-    print(f"idle with {count} rules  n=1  {share:.2f} % of a core  target < 1 %")
+    told(f"idle with {count} rules", 1, f"{share:.2f} % of a core", "< 1 %")
 
 
 def measure(server: Server, events: int, count: int, name: str, target: str) -> None:

@@ -10,18 +10,17 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
 import uuid
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from invoke import Caller, Server, connect, load_generator, percentile, request, row
+from _measure import NO_COMPILER, load, logged, percentile, row, told
+from invoke import Caller, Server, connect, request
 
 from lambent.model import Event
 from lambent.store.queue import Queue, open_queue
@@ -58,29 +57,11 @@ def accept(seconds: float, connections: int) -> None:
     try:
         server.deploy("echo")
         server.client.put_function_concurrency(FunctionName="echo", ReservedConcurrentExecutions=1)
-        program = load_generator(server.data)
-        if program is None:
-            print("accept: skipped, there is no C compiler for the load generator")
+        found = load(server, asynchronous("echo", b'{"sleep":25}'), connections, seconds)
+        if found is None:
+            print(f"accept: {NO_COMPILER}")
             return
-        path = os.path.join(server.data, "request")
-        Path(path).write_bytes(asynchronous("echo", b'{"sleep":25}'))
-        before = server.cpu_s()
-        done = subprocess.run(
-            [program, str(server.port), str(connections), str(seconds), path],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        calls, errors, took, p50, p99, _ = map(float, done.stdout.split())
-        if errors:
-            raise RuntimeError(f"{errors:.0f} of {calls:.0f} events were not accepted")
-        spent_us = (server.cpu_s() - before) * 1e6 / calls
-        measured = f"n={calls:<6.0f} p50={p50 / 1000:8.3f} ms  p99={p99 / 1000:8.3f} ms {calls / took:9.0f}/s"
-        name = f"durable accepts, {connections} connections"
-        print(f"{name:<44} {measured}  target >= 4,000/s, p50 <= 15 ms", flush=True)
-        print(
-            f"  CPU of the front end for each: n=1 {spent_us:.0f} us, which one core does {1e6 / spent_us:.0f} times/s"
-        )
+        found.tell(f"durable accepts, {connections} connections", ">= 4,000/s, p50 <= 15 ms")
     finally:
         server.stop()
 
@@ -89,7 +70,7 @@ async def idle(events: int) -> None:
     """From the moment before the request is sent to the first line of the handler, by the machine's one clock."""
     server = Server()
     try:
-        await asyncio.to_thread(deploy_stamper, server)
+        await asyncio.to_thread(server.deploy_source, "stamper", STAMPER)
         caller = await producer(server.port)
         taken = []
         for number in range(events):
@@ -109,28 +90,8 @@ async def idle(events: int) -> None:
 STAMPER = "import time\ndef handler(event, context):\n    print(event['marker'], repr(time.time()), flush=True)\n"
 
 
-def deploy_stamper(server: Server) -> None:
-    import io
-    import zipfile
-
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("app.py", STAMPER)
-    server.client.create_function(
-        FunctionName="stamper", Runtime=server.runtime(), Role="arn:aws:iam::000000000000:role/bench",
-        Handler="app.handler", MemorySize=1769, Code={"ZipFile": package.getvalue()},
-    )  # fmt: skip
-    server.client.get_waiter("function_active_v2").wait(FunctionName="stamper", WaiterConfig={"Delay": 0.05})
-
-
 def when_ran(server: Server, marker: str) -> float:
-    while True:
-        with urllib.request.urlopen(f"{server.endpoint}/_lambent/logs/stamper?limit=100000") as answer:
-            for line in answer:
-                message = json.loads(line)["message"]
-                if message.startswith(marker + " "):
-                    return float(message.split()[1])
-        time.sleep(0.01)
+    return float(logged(server, "stamper", f"{marker} ", 1)[0].split()[1])
 
 
 def fill(data: str, events: int, function: str = "echo") -> None:
@@ -184,8 +145,7 @@ def drain(events: int) -> None:
         took = time.perf_counter() - began
         cpu_us = (server.cpu_s() - before) * 1e6 / events
         seen = f"{events / took:.0f}/s sustained, {cpu_us:.0f} us of the front end each, memory {memory[0]:.0f} MB"
-        target = "target >= 2,500/s, memory flat"
-        print(f"draining trivial events  n={events} {seen}, at most {max(memory):.0f} MB  {target}", flush=True)
+        told("draining trivial events", events, f"{seen}, at most {max(memory):.0f} MB", ">= 2,500/s, memory flat")
     finally:
         server.stop()
 

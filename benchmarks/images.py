@@ -28,7 +28,8 @@ import uvloop
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from benchmarks.invoke import ROLE, Server, connect, percentile, request, row, running, timed
+from benchmarks._measure import percentile, row
+from benchmarks.invoke import ROLE, Server, connect, request, running, timed
 
 SOURCE = Path(__file__).parent.parent / "tests" / "functional" / "images" / "bootstrap.c"
 EVENT = b'"cwd"'

@@ -25,21 +25,11 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import boto3
 import uvloop
+from _measure import load, row, tell_cpu, told
 from botocore.config import Config
 
 HANDLER = "import time\ndef handler(event, context):\n    time.sleep(event.get('sleep', 0))\n    return event\n"
 ROLE = "arn:aws:iam::000000000000:role/bench"
-
-
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def row(name: str, values_ms: list[float], target: str, rate: float | None = None) -> None:
-    per_second = f"{rate:9.0f}/s" if rate is not None else " " * 11
-    p50, p99 = percentile(values_ms, 0.5), percentile(values_ms, 0.99)
-    measured = f"n={len(values_ms):<6} p50={p50:8.3f} ms  p99={p99:8.3f} ms {per_second}"
-    print(f"{name:<44} {measured}  target {target}", flush=True)
 
 
 class Server:
@@ -171,45 +161,19 @@ async def paused(calls: int) -> None:
             row(name, taken[1:], "p50 within 0.2 ms of never frozen")
 
 
-def load_generator(place: str) -> str | None:
-    """The path of benchmarks/load.c, compiled; None without a compiler."""
-    program, source = os.path.join(place, "load"), os.path.join(os.path.dirname(__file__), "load.c")
-    compiler = shutil.which("cc")
-    if compiler is None or subprocess.run([compiler, "-O2", "-o", program, source], check=False).returncode:
-        return None
-    return program
-
-
 async def throughput(server: Server, seconds: float, connections: int) -> None:
     """As many calls as go through. The client is a C program where it can be compiled, else this process."""
-    program = load_generator(server.data)
-    if program is None:
-        await throughput_from_here(server, seconds, connections)
-        return
     callers = [await connect(server.port) for _ in range(connections)]
     await asyncio.gather(*(caller.call(request("echo", b'{"sleep":0.2}')) for caller in callers))  # all warm
-    path = os.path.join(server.data, "request")
-    with open(path, "wb") as file:  # noqa: ASYNC230 - nothing else runs yet
-        file.write(request("echo"))
-    command = [program, str(server.port), str(connections), str(seconds), path]
-    before = server.cpu_s()
-    done = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
-    calls, errors, took, p50, p99, _ = map(float, done.stdout.split())
-    if errors:
-        raise RuntimeError(f"{errors:.0f} of {calls:.0f} calls failed")
-    measured = f"n={calls:<6.0f} p50={p50 / 1000:8.3f} ms  p99={p99 / 1000:8.3f} ms {calls / took:9.0f}/s"
-    print(f"{f'warm throughput, {connections} connections':<44} {measured}  target >= 6,000/s", flush=True)
-    tell_cost((server.cpu_s() - before) * 1e6 / calls)
+    found = await asyncio.to_thread(load, server, request("echo"), connections, seconds)
+    if found is None:
+        await throughput_from_here(server, callers, seconds)
+        return
+    found.tell(f"warm throughput, {connections} connections", ">= 6,000/s")
 
 
-def tell_cost(spent_us: float) -> None:
-    of_core = f"{spent_us:.0f} us, which one core does {1e6 / spent_us:.0f} times/s"
-    print(f"{'  CPU of the front end for each of them':<44} {of_core}", flush=True)
-
-
-async def throughput_from_here(server: Server, seconds: float, connections: int) -> None:
-    callers, data, taken = [await connect(server.port) for _ in range(connections)], request("echo"), []
-    await asyncio.gather(*(caller.call(request("echo", b'{"sleep":0.2}')) for caller in callers))  # all warm
+async def throughput_from_here(server: Server, callers: list[Caller], seconds: float) -> None:
+    data, taken = request("echo"), []
     before, end = server.cpu_s(), time.perf_counter() + seconds
 
     async def loop(caller: Caller) -> None:
@@ -217,8 +181,8 @@ async def throughput_from_here(server: Server, seconds: float, connections: int)
             taken.append(await timed(lambda: caller.call(data)))
 
     await asyncio.gather(*(loop(caller) for caller in callers))
-    row(f"warm throughput, {connections} connections", taken, ">= 6,000/s", len(taken) / seconds)
-    tell_cost((server.cpu_s() - before) * 1e6 / len(taken))
+    row(f"warm throughput, {len(callers)} connections", taken, ">= 6,000/s", len(taken) / seconds)
+    tell_cpu((server.cpu_s() - before) * 1e6 / len(taken), len(taken))
 
 
 async def cold(server: Server, calls: int, husks: int) -> None:
@@ -274,8 +238,7 @@ def idle() -> None:
         time.sleep(1.0)
         family = _family(server.process.pid)
         total = sum(_pss_kb(pid) for pid in family)
-        size = f"n={len(family):<6} PSS={total / 1024:.1f} MB"
-        print(f"{'idle server, all processes':<44} {size}  target <= 120 MB", flush=True)
+        told("idle server, all processes", len(family), f"PSS={total / 1024:.1f} MB", "<= 120 MB")
 
 
 def _family(pid: int) -> list[int]:

@@ -20,7 +20,7 @@ sys.path.insert(1, os.path.join(sys.path[0], "guest", "zygote"))
 import kernel
 import network as guest
 
-from benchmarks.invoke import row
+from benchmarks._measure import row
 from lambent.sandbox.network import Network, NetworkPlan, establish
 
 INSTANCE = f"{os.getpid():012x}"

@@ -22,8 +22,9 @@ import uvloop
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from benchmarks._measure import row
 from benchmarks.density import first_call
-from benchmarks.invoke import ROLE, Server, row, running
+from benchmarks.invoke import ROLE, Server, running
 
 RUBY = "def handler(event:, context:) = event\n"
 JAVA = "public class App { public Object handler(Object event) { return event; } }\n"

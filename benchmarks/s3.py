@@ -2,21 +2,22 @@
 
     python benchmarks/s3.py [--only large,signed,small,notify]
 
-Rows and targets are those of issue E. `large` is one client and one connection, body unsigned as over TLS, so that the
-client's hashing is not measured with it; `signed` is the same with the SHA-256 that boto3 sends over plain HTTP.
+Rows and targets are those of SPECIFICATION.md. `large` is one client and one connection, body unsigned as over TLS, so
+that the client's hashing is not measured with it; `signed` is the same with the SHA-256 that boto3 sends over plain
+HTTP.
 """
 
 import argparse
 import hashlib
 import http.client
 import os
-import subprocess
 import sys
 import time
 from typing import Any
 
 import boto3
-from invoke import Server, load_generator, percentile
+from _measure import NO_COMPILER, load, percentile, row_of_log, told
+from invoke import Server
 
 MB = 1024 * 1024
 SIZE = 100 * MB
@@ -31,10 +32,6 @@ def handler(event, context):
 def clients(server: Server) -> Any:
     keys = {"aws_access_key_id": "bench", "aws_secret_access_key": "bench", "region_name": "us-east-1"}
     return (boto3.client(name, endpoint_url=server.endpoint, **keys) for name in ("s3", "lambda"))
-
-
-def told(name: str, measured: str, target: str) -> None:
-    print(f"{name:<48} {measured:<60} target {target}", flush=True)
 
 
 def memory_mb(server: Server) -> tuple[float, float]:
@@ -79,28 +76,21 @@ def large(server: Server, rounds: int, *, signed: bool) -> None:
     name = "100 MB, signed" if signed else "100 MB"
     for what, times, cost in (("PUT", puts, put_cost), ("GET", gets, get_cost)):
         best, median = SIZE / MB / min(times), SIZE / MB / percentile(times, 0.5)
-        measured = f"n={rounds} p50={median:.0f} MB/s best={best:.0f} MB/s {cost * 1000:.0f} ms CPU"
-        told(f"{what} of {name}", measured, ">= 300 MB/s")
-    told(f"memory after {2 * rounds + 1} x {name}", f"RSS={now:.0f} MB peak={most:.0f} MB", "flat")
+        measured = f"p50={median:.0f} MB/s best={best:.0f} MB/s {cost * 1000:.0f} ms CPU"
+        told(f"{what} of {name}", rounds, measured, ">= 300 MB/s")
+    told(f"memory after {2 * rounds + 1} x {name}", 1, f"RSS={now:.0f} MB peak={most:.0f} MB", "flat")
 
 
 def small(server: Server, seconds: float) -> None:
     """One key, so that each writer waits for the one before: the slowest case there is."""
     s3, _ = clients(server)
     s3.create_bucket(Bucket="bench")
-    program, path = load_generator(server.data), os.path.join(server.data, "put")
-    with open(path, "wb") as file:
-        head = "PUT /bench/small HTTP/1.1\r\nHost: 127.0.0.1\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n"
-        file.write(f"{head}Content-Length: 10000\r\n\r\n".encode() + bytes(10_000))
-    command = [str(program), str(server.port), "16", str(seconds), path]
-    before = server.cpu_s()
-    calls, errors, took, p50, p99, _ = map(
-        float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    )
-    assert not errors, f"{errors:.0f} of {calls:.0f} puts failed"
-    cost = (server.cpu_s() - before) * 1e6 / calls
-    measured = f"{calls / took:7.0f}/s  p50={p50 / 1000:6.2f} ms  p99={p99 / 1000:6.2f} ms  {cost:.0f} us CPU"
-    told("PUT of 10 KB over one key, 16 connections", measured, "-")
+    head = "PUT /bench/small HTTP/1.1\r\nHost: 127.0.0.1\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n"
+    found = load(server, f"{head}Content-Length: 10000\r\n\r\n".encode() + bytes(10_000), 16, seconds)
+    if found is None:
+        print(f"small: {NO_COMPILER}")
+        return
+    found.tell("PUT of 10 KB over one key, 16 connections", "-")
 
 
 def notify(server: Server, number: int) -> None:
@@ -120,14 +110,7 @@ def notify(server: Server, number: int) -> None:
     for _ in range(number):
         s3.put_object(Bucket="told", Key=str(time.time() * 1000), Body=body)
         time.sleep(0.03)
-    time.sleep(1)
-    waited = [
-        float(part)
-        for line in server.log_lines("timed") if line.startswith("WAITED")
-        for part in line.split()[1:]
-    ][5:]  # fmt: skip
-    measured = f"n={len(waited)} p50={percentile(waited, 0.5):6.2f} ms  p99={percentile(waited, 0.99):6.2f} ms"
-    told("PUT of 10 KB to function started, idle", measured, "p50 <= 15 ms")
+    row_of_log("PUT of 10 KB to function started, idle", server, "timed", number, "p50 <= 15 ms")
 
 
 def main() -> None:

@@ -5,10 +5,9 @@ Run it as `python benchmarks/signatures.py`. Limits: 60 µs to check one, 2 µs 
 
 import asyncio
 import platform
-import statistics
-import time
 from collections.abc import Callable
 
+from _measure import row_of_cpu
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -25,7 +24,6 @@ from lambent.wire.http import Request
 ACCOUNT, ACCESS_KEY, SECRET = "111122223333", "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 PATH, BODY = "/2015-03-31/functions/my-function/invocations", b'{"a": 123}'
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
-BATCH = 1000  # checks between two looks at the clock
 BATCHES = 30
 
 
@@ -43,17 +41,6 @@ def signed(*key: str) -> Request:
     asked = AWSRequest("POST", f"http://127.0.0.1:4566{PATH}", data=BODY, headers={"Host": "127.0.0.1:4566"})
     SigV4Auth(Credentials(*key), "lambda", "us-east-1").add_auth(asked)
     return Request("POST", PATH, "", {name.lower(): value for name, value in asked.headers.items()}, BODY)
-
-
-def microseconds(work: Callable[[], object]) -> list[float]:
-    """Microseconds of CPU a call, one figure for each batch, after a warm-up."""
-    figures = []
-    for _ in range(BATCHES):
-        began = time.thread_time()
-        for _ in range(BATCH):
-            work()
-        figures.append((time.thread_time() - began) / BATCH * 1e6)
-    return figures[5:]
 
 
 def main() -> None:
@@ -74,11 +61,7 @@ def main() -> None:
     }
     rows["making credentials"] = lambda: mint.mint(assumed_role(ROLE, "f", ACCOUNT), 0.0)
     for name, work in rows.items():
-        figures = sorted(microseconds(work))
-        p50, p99 = statistics.median(figures), figures[int(len(figures) * 0.99)]
-        print(
-            f"{name}  n={len(figures) * BATCH}  best {figures[0]:6.2f}  p50 {p50:6.2f}  p99 {p99:6.2f} µs (of batches)"
-        )
+        row_of_cpu(name, work, BATCHES)
 
 
 if __name__ == "__main__":

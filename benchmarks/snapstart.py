@@ -24,7 +24,8 @@ from botocore.exceptions import ClientError
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from benchmarks.invoke import ROLE, Caller, Server, connect, percentile, request, row, timed
+from benchmarks._measure import percentile, row
+from benchmarks.invoke import ROLE, Caller, Server, connect, request, timed
 
 HANDLER = """
 import os

@@ -2,20 +2,20 @@
 
     python benchmarks/sqs.py [--only send,drain,idle,latency]
 
-Rows and targets are those of issue E. Sends are whole HTTP requests of a C client (`load.c`), answered after the fsync.
+Rows and targets are those of SPECIFICATION.md. Sends are whole HTTP requests of a C client (`load.c`), answered after
+the fsync.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 import uuid
 from typing import Any
 
 import boto3
-from invoke import Server, load_generator, percentile
+from _measure import NO_COMPILER, load, row_of_log, told
+from invoke import Server
 
 TIMED = """
 import time
@@ -28,10 +28,6 @@ def handler(event, context):
 def clients(server: Server) -> tuple[Any, Any]:
     keys = {"aws_access_key_id": "bench", "aws_secret_access_key": "bench", "region_name": "us-east-1"}
     return (boto3.client(name, endpoint_url=server.endpoint, **keys) for name in ("sqs", "lambda"))  # type: ignore[return-value]
-
-
-def told(name: str, measured: str, target: str) -> None:
-    print(f"{name:<48} {measured:<44} target {target}", flush=True)
 
 
 def queue(sqs: Any) -> tuple[str, str]:
@@ -57,18 +53,11 @@ def request(target: str, document: dict[str, Any]) -> bytes:
 def send(server: Server, seconds: float) -> None:
     sqs, _ = clients(server)
     url, _ = queue(sqs)
-    program, path = load_generator(server.data), os.path.join(server.data, "send")
-    with open(path, "wb") as file:
-        file.write(request("SendMessage", {"QueueUrl": url, "MessageBody": "x" * 200}))
-    command = [str(program), str(server.port), "16", str(seconds), path]
-    before = server.cpu_s()
-    calls, errors, took, p50, p99, _ = map(
-        float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    )
-    assert not errors, f"{errors:.0f} of {calls:.0f} sends failed"
-    cost = (server.cpu_s() - before) * 1e6 / calls
-    measured = f"{calls / took:7.0f}/s  p50={p50 / 1000:6.2f} ms  p99={p99 / 1000:6.2f} ms  {cost:.0f} us CPU"
-    told("SendMessage over HTTP, 16 connections, durable", measured, ">= 3,000/s")
+    found = load(server, request("SendMessage", {"QueueUrl": url, "MessageBody": "x" * 200}), 16, seconds)
+    if found is None:
+        print(f"send: {NO_COMPILER}")
+        return
+    found.tell("SendMessage over HTTP, 16 connections, durable", ">= 3,000/s")
 
 
 def fill(sqs: Any, url: str, number: int) -> None:
@@ -94,11 +83,8 @@ def drain(server: Server, number: int) -> None:
     while left(sqs, url):
         time.sleep(0.05)
     took, cost = time.perf_counter() - began, (server.cpu_s() - before) * 1e6 / seen
-    told(
-        "SQS to a function, batches of 10, full queue",
-        f"{seen / took:7.0f} messages/s  {cost:.0f} us CPU",
-        ">= 5,000/s",
-    )
+    measured = f"{seen / took:7.0f} messages/s  {cost:.0f} us CPU"
+    told("SQS to a function, batches of 10, full queue", seen, measured, ">= 5,000/s")
     while lam.get_event_source_mapping(UUID=mapping)["State"] != "Enabled":
         time.sleep(0.05)
     lam.delete_event_source_mapping(UUID=mapping)
@@ -115,14 +101,7 @@ def latency(server: Server, number: int) -> None:
     for _ in range(number):
         sqs.send_message(QueueUrl=url, MessageBody=str(time.time() * 1000))
         time.sleep(0.03)
-    time.sleep(1)
-    waited = [
-        float(part)
-        for line in server.log_lines("timed") if line.startswith("WAITED")
-        for part in line.split()[1:]
-    ][5:]  # fmt: skip
-    measured = f"n={len(waited)} p50={percentile(waited, 0.5):6.2f} ms  p99={percentile(waited, 0.99):6.2f} ms"
-    told("send to handler start, idle", measured, "p50 <= 20 ms")
+    row_of_log("send to handler start, idle", server, "timed", number, "p50 <= 20 ms")
     lam.delete_event_source_mapping(UUID=mapping)
 
 
@@ -134,7 +113,7 @@ def idle(server: Server, seconds: float) -> None:
     before = server.cpu_s()
     time.sleep(seconds)
     share = (server.cpu_s() - before) / seconds * 100
-    told("idle, 100 mappings", f"{share:.2f} % of a core", "< 1 %")
+    told("idle, 100 mappings", 1, f"{share:.2f} % of a core", "< 1 %")
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import io
 import time
 import zipfile
 
-from invoke import ROLE, Server, request, row
+from _measure import row
+from invoke import ROLE, Server, request
 
 MB = 1024 * 1024
 PYTHON = """

@@ -13,7 +13,8 @@ import time
 import zipfile
 from typing import Any
 
-from invoke import ROLE, Server, row
+from _measure import row
+from invoke import ROLE, Server
 
 HANDLER = """
 def handler(event, context):

@@ -4,9 +4,9 @@ Run it as `python benchmarks/wire.py`. Limits: 15 µs to parse, 8 µs to render.
 """
 
 import platform
-import statistics
 import time
-from collections.abc import Callable
+
+from _measure import row_of_cpu
 
 from lambent.settings import Settings
 from lambent.wire.http import Request
@@ -25,19 +25,7 @@ HEADERS = {
 }
 REQUEST = Request("POST", "/2015-03-31/functions/my-function/invocations", "", HEADERS, b'{"a": 123}')
 RESULT = {"StatusCode": 200, "Payload": b'{"a": 123}', "ExecutedVersion": "$LATEST"}
-BATCH = 1000  # calls between two looks at the clock
 BATCHES = 60
-
-
-def microseconds(work: Callable[[], object]) -> list[float]:
-    """Microseconds of CPU a call, one figure for each batch, after a warm-up: wire never waits."""
-    figures = []
-    for _ in range(BATCHES):
-        began = time.thread_time()
-        for _ in range(BATCH):
-            work()
-        figures.append((time.thread_time() - began) / BATCH * 1e6)
-    return figures[5:]
 
 
 def main() -> None:
@@ -48,11 +36,7 @@ def main() -> None:
     print(f"machine: {platform.processor() or platform.machine()}, Python {platform.python_version()}")
     print(f"first Invoke, model loaded and compiled: {(time.perf_counter() - began) * 1e3:.1f} ms")
     for name, work in (("parse", lambda: wire.parse(REQUEST)), ("render", lambda: wire.render(call, RESULT))):
-        figures = sorted(microseconds(work))
-        p50, p99 = statistics.median(figures), figures[int(len(figures) * 0.99)]
-        print(
-            f"{name:6} n={len(figures) * BATCH}  best {figures[0]:6.2f}  p50 {p50:6.2f}  p99 {p99:6.2f} µs (of batches)"
-        )
+        row_of_cpu(name, work, BATCHES)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,11 @@
+from pathlib import Path
+
 import pytest
 
-from benchmarks.__main__ import Row, benchmarks, machine, parse, table
+import benchmarks.__main__
+from benchmarks.__main__ import Row, machine, parse, run, table
+from benchmarks.__main__ import benchmarks as listed
+from benchmarks._measure import Load, row_of_cpu
 
 
 @pytest.mark.parametrize(
@@ -28,14 +33,37 @@ def test_other_lines_are_no_rows(line: str) -> None:
     assert parse("x", line) is None
 
 
+@pytest.mark.parametrize(
+    "line", ["SendMessage     3980/s  p50=  3.90 ms  p99=  9.00 ms", "idle     0.10 % of a core  target < 1 %"]
+)
+def test_a_figure_that_is_no_row_fails_the_benchmark(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sends.py").write_text(f"print('2 cores')\nprint('a  n=1  b')\nprint({line!r})\n")
+    monkeypatch.setattr(benchmarks.__main__, "HERE", tmp_path)
+    rows, status = run("sends", show=False)
+    assert [row.what for row in rows] == ["a"]
+    assert status
+    assert line in capfd.readouterr().err
+
+
+def test_the_rows_that_benchmarks_print_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    Load(calls=15920, rate=3980.0, p50_ms=3.9, p99_ms=9.0, cpu_us=220.0).tell("sends", ">= 3,000/s")
+    row_of_cpu("parse", lambda: None, batches=6)
+    found = [parse("x", line) for line in capsys.readouterr().out.splitlines()]
+    assert [row and (row.what, row.n) for row in found] == [
+        ("sends", "15920"), ("CPU of the front end for each", "15920"), ("parse", "1000"),
+    ]  # fmt: skip
+
+
 def test_the_table_has_the_figures_under_their_heads() -> None:
     lines = table([Row("cli", "lambent --help", "40", "60.0 ms", "99.0 ms", "")]).splitlines()
     assert lines[0].index("p99") + 3 == lines[1].index("99.0 ms") + 7
 
 
 def test_every_benchmark_of_the_folder_is_run() -> None:
-    assert {"cli", "invoke"} <= set(benchmarks())
-    assert not [name for name in benchmarks() if name.startswith("_")]
+    assert {"cli", "invoke"} <= set(listed())
+    assert not [name for name in listed() if name.startswith("_")]
 
 
 def test_figures_come_with_the_machine() -> None:

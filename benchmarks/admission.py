@@ -3,7 +3,7 @@
     python benchmarks/admission.py
 
 `counter` is the least that could be done: one number for each account, as it was before there was reserved and
-provisioned concurrency. The target is that of issue C: 20 µs for a decision.
+provisioned concurrency. The target is that of SPECIFICATION.md: 20 µs for a decision.
 """
 
 import time

@@ -85,7 +85,7 @@ def idle(server: Server, count: int) -> None:
 
 
 def measure(server: Server, events: int, count: int, name: str, target: str) -> None:
-    calls = events // ENTRIES // CONNECTIONS
+    calls = max(1, events // ENTRIES // CONNECTIONS)
     queue: multiprocessing.Queue[list[float]] = multiprocessing.Queue()
     before = server.cpu_s()
     process = multiprocessing.Process(target=_put, args=(server.port, calls, count, queue))

@@ -3,7 +3,6 @@
 import json
 import sys
 import tomllib
-from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -146,30 +145,56 @@ def _recorded() -> list[str]:
     return [row["do"] for row in errors if "do" in row] + ["CreateFunction"] * len(created)
 
 
+# The services beside Lambda, and where it says what is kept of them and how.
+SERVICES = {
+    "application-autoscaling": "0022-autoscaling",
+    "events": "0038-eventbridge",
+    "logs": "0041-cloudwatch-logs",
+    "s3": "0040-s3",
+    "scheduler": "0039-scheduler",
+    "sns": "0037-sns",
+    "sqs": "0035-sqs",
+    "sts": "0026-identity",
+}
+
+
 def _services() -> list[str]:
     """A section for each service beside Lambda: what is served of it, and what is not."""
+    neighbours = ", ".join(f"`{name}`" for name in _neighbours())
+    return [
+        *(line for service, decision in SERVICES.items() for line in _service(service, decision)),
+        "## What moto answers",
+        "",
+        f"{neighbours}: see [services that are not Lambent's](../how-to/use-neighbours.md).",
+        "",
+    ]
+
+
+def _service(service: str, decision: str) -> list[str]:
     from botocore.loaders import Loader
 
-    from lambent.services.application_autoscaling import registry as application_autoscaling
-    from lambent.services.sts import registry as sts
+    model, served = Loader().load_service_model(service, "service-2"), _served_of(service)
+    missing = sorted(set(model["operations"]) - served)
+    counted = f"{len(served)} of {len(model['operations'])} are served"
+    return [
+        f"## {model['metadata']['serviceId']} (`{service}`)",
+        "",
+        f"{counted} ([decision {int(decision[:4])}](../decisions/{decision}.md)):",
+        ", ".join(f"`{name}`" for name in sorted(served)) + ".",
+        "",
+        *([f"Not built yet (501): {', '.join(f'`{name}`' for name in missing)}.", ""] if missing else []),
+    ]
 
-    served: dict[str, Iterable[str]] = {
-        "application-autoscaling": application_autoscaling.operations,
-        "sts": sts.operations,
-    }
-    lines = []
-    for service, operations in sorted(served.items()):
-        model = Loader().load_service_model(service, "service-2")
-        missing = sorted(set(model["operations"]) - set(operations))
-        lines += [
-            f"## {model['metadata']['serviceId']} (`{service}`)",
-            "",
-            ", ".join(f"`{name}`" for name in sorted(operations)) + ".",
-            "",
-            f"Not built yet (501): {', '.join(f'`{name}`' for name in missing)}.",
-            "",
-        ]
-    return lines
+
+def _served_of(service: str) -> set[str]:
+    registry = import_module(f"lambent.services.{service.replace('-', '_')}.registry")
+    return {*registry.operations, *getattr(registry, "watching", ())}
+
+
+def _neighbours() -> list[str]:
+    from lambent.services.neighbours import HOSTS
+
+    return sorted(HOSTS)
 
 
 def _http(operation: dict[str, dict[str, str]]) -> str:

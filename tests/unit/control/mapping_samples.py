@@ -45,7 +45,7 @@ def filtered(*patterns: Any) -> dict[str, Any]:
 
 
 class KnownSources:
-    """Sources as issue E's services will know them: everything is polled, and what was put in is there."""
+    """Sources as services know them: everything is polled, and what was put in is there."""
 
     def __init__(self) -> None:
         self.known: dict[str, EventSource] = {}

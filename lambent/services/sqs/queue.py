@@ -140,15 +140,14 @@ class Queue:
 
     def drop(self, message: Message) -> "asyncio.Future[None]":
         """Delete it. If that cannot be written it is what it was: in flight, for as long as it was to be."""
-        self.backlog.drop(message)
-        return self._ledger.enter(Entry([dropped(message)], failed=lambda: self.restore(message)))
+        return self.drop_all([message])
 
     def drop_unseen(self, message: Message) -> None:
         """The same, for what nobody waits for."""
         self.drop(message).add_done_callback(_look_at)
 
     def drop_all(self, messages: Sequence[Message]) -> "asyncio.Future[None]":
-        """Delete them in one step."""
+        """Delete them in one step. Whoever waits for a message is served by the next one of their group."""
         for message in messages:
             self.backlog.drop(message)
 
@@ -156,7 +155,7 @@ class Queue:
             for message in messages:
                 self.restore(message)
 
-        return self._ledger.enter(Entry([dropped(message) for message in messages], failed=failed))
+        return self._ledger.enter(Entry([dropped(each) for each in messages], written=self._serve, failed=failed))
 
     def restore(self, message: Message) -> None:
         """What was to go has to stay after all."""

@@ -100,3 +100,18 @@ async def test_a_duplicate_of_what_could_not_be_written_is_written_itself(client
     assert isinstance(lost, OSError)
     (got,) = await client.receive(url)
     assert [each["MessageId"] for each in kept] == [got["MessageId"]] * 2
+
+
+async def test_whoever_waits_is_served_when_a_delete_frees_the_group(client, begun):
+    url = await client.fifo(ContentBasedDeduplication="true")
+    for body in ("one", "two"):
+        await client.send(url, body, MessageGroupId="a")
+    (got,) = await client.receive(url, 1)
+    waiting = await begun(client.bodies(url, WaitTimeSeconds=20))
+    await client("DeleteMessage", QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
+    await asyncio.sleep(0)
+    try:
+        assert waiting.done()
+    finally:
+        client.sqs.hush()
+    assert await waiting == ["two"]

@@ -1,7 +1,7 @@
 """Large bodies on their way to disk: written and hashed by threads while they arrive, so that memory stays flat.
 
-The event loop feeds and the threads of one pool work, on a few batches of a body at a time: each hash goes over
-them in a lane of its own, since all let go of Python's lock. Who feeds stops at `congested` and goes on when `eased`.
+The event loop feeds and the threads of one pool work: writing and each hash in a lane of its own. Who feeds stops at
+`congested` and goes on when `eased`.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from lambent.edge.lanes import BATCH, Batch, Lanes, Work
 from lambent.errors import AwsError
 from lambent.store.checksums import ALGORITHMS, Data, Digest
 from lambent.store.durable import start_writing
@@ -24,33 +25,9 @@ from lambent.wire.faults import incomplete
 
 log = logging.getLogger("lambent")
 
-# Bytes that a thread gets at once, in one piece: with many small ones it would wait for Python's lock after each.
-BATCH = 1024 * 1024
 MOST_WAITING = 8  # batches of one body in memory
+FEW_WAITING = 4  # then more may come
 _numbers = itertools.count()
-
-
-class Batch:
-    """A buffer that is filled, worked on and filled again: new memory for each would cost as much as writing it."""
-
-    __slots__ = ("buffer", "ends", "view")
-
-    def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(BATCH))
-        self.view = self.buffer[:0]  # what is filled of it
-        self.ends: list[tuple[int, bytes]] = []  # of chunks in it: where, and their signatures
-
-    def take(self, data: memoryview) -> memoryview:
-        """Fill in what fits; the rest."""
-        at = len(self.view)
-        fits = min(BATCH - at, len(data))
-        self.buffer[at : at + fits] = data[:fits]
-        self.view = self.buffer[: at + fits]
-        return data[fits:]
-
-    def empty(self) -> None:
-        self.view = self.buffer[:0]
-        self.ends = []
 
 
 class Spool:
@@ -74,8 +51,8 @@ class Spool:
         self._marks = _Marks() if signed else None
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._gathering = Batch()
-        self._waiting: list[Batch] = []
-        self._under_way: list[Batch] = []  # threads are at these
+        self._lanes: Lanes | None = None  # from the first batch on
+        self._under_way = 0  # batches that threads are at, or will be
         self._free: list[Batch] = []
         self._ended = self._finished = self._gone = self._told = False
         self._failure: Exception | None = None
@@ -89,7 +66,7 @@ class Spool:
 
     @property
     def congested(self) -> bool:
-        return len(self._waiting) + len(self._under_way) >= MOST_WAITING
+        return self._under_way >= MOST_WAITING
 
     def when_eased(self, callback: Callable[[], None]) -> None:
         self._eased = callback
@@ -100,7 +77,7 @@ class Spool:
         try:
             self._take(piece)
         except AwsError as error:
-            self._failure = error
+            self._fail(error)
 
     def _take(self, piece: bytes) -> None:
         if self._unchunker is None:
@@ -120,10 +97,11 @@ class Spool:
                 self._pass_on()
 
     def _pass_on(self) -> None:
-        self._waiting.append(self._gathering)
+        batch = self._gathering
         self._gathering = self._free.pop() if self._free else Batch()
-        if not self._under_way:
-            self._work()
+        self._under_way += 1
+        self._lanes = self._lanes or Lanes(self._pool, self._works(), self._worked)
+        self._lanes.put(batch)
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -137,34 +115,27 @@ class Spool:
 
     # Working
 
-    def _work(self) -> None:
-        """Give what was gathered to the threads, or end."""
-        if self._gone or self._failure is not None or not self._waiting:
-            self._finish()
-            return
-        batches, self._waiting = self._waiting, []
-        self._under_way = batches
-        loop = asyncio.get_running_loop()
-        works: list[Callable[[Batch], None]] = [self._write]
+    def _works(self) -> list[Work]:
+        works: list[Work] = [self._write]
         works += [partial(_hash, digest) for digest in self._digests.values()]
-        if self._marks is not None:
-            works.append(self._marks.add)
-        lanes = [loop.run_in_executor(self._pool, _each, work, batches) for work in works]
-        asyncio.gather(*lanes, return_exceptions=True).add_done_callback(self._worked)
+        return works if self._marks is None else [*works, self._marks.add]
 
-    def _worked(self, done: "asyncio.Future[list[BaseException | None]]") -> None:
-        batches, self._under_way = self._under_way, []
-        for batch in batches:
-            batch.empty()
-        self._free += batches
-        for problem in done.result():
-            if isinstance(problem, Exception) and self._failure is None:
-                self._failure = problem
-        eased, self._eased = self._eased, None
-        if self._gone or self._ended or self._waiting or self._failure is not None:
-            self._work()
-        if eased is not None:
+    def _worked(self, batch: Batch, error: Exception | None) -> None:
+        self._under_way -= 1
+        batch.empty()
+        self._free.append(batch)
+        if error is not None:
+            self._fail(error)
+        if not self._under_way and (self._gone or self._ended):
+            self._finish()
+        if self._under_way <= FEW_WAITING and self._eased is not None:
+            eased, self._eased = self._eased, None
             eased()
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = self._failure or error
+        if self._lanes is not None:
+            self._lanes.stop()
 
     def _write(self, batch: Batch) -> None:
         before, view = os.lseek(self._file, 0, os.SEEK_CUR), batch.view
@@ -173,6 +144,9 @@ class Spool:
         start_writing(self._file, before, len(batch.view))
 
     def _finish(self) -> None:
+        if self._lanes is not None:
+            self._lanes.close()
+        self._lanes, self._free = None, []
         if self._gone:
             self._remove()
         elif self._ended:
@@ -225,6 +199,8 @@ class Spool:
     def discard(self) -> None:
         """Remove it, unless it was kept; at once or when no thread is at it."""
         self._gone = True
+        if self._lanes is not None:
+            self._lanes.stop()
         if not self._under_way:
             self._remove()
 
@@ -278,11 +254,6 @@ class _Marks:
         self._small = self._small or self._size < SMALLEST_SIGNED
         self.marks += signature[:64].ljust(64) + self._hash.digest()
         self._hash, self._size = hashlib.sha256(), 0
-
-
-def _each(work: Callable[[Batch], None], batches: list[Batch]) -> None:
-    for batch in batches:
-        work(batch)
 
 
 def _hash(digest: Digest, batch: Batch) -> None:

@@ -1,8 +1,10 @@
 """Bodies that go to disk while they arrive: whole or refused, hashed, and never left behind."""
 
 import asyncio
+import gc
 import hashlib
 import os
+import weakref
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -161,3 +163,20 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(tmp_path: Path,
         assert len(left(tmp_path)) == 1
         reader.close()
         await gone(tmp_path)
+
+
+async def test_a_body_that_was_taken_is_forgotten_without_a_garbage_collector(
+    tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
+    gc.disable()
+    try:
+        spool = Spool(tmp_path, pool, algorithms=frozenset({"MD5"}))
+        await filled(spool, DATA, 65_536)
+        spool.keep(tmp_path / "kept")
+        alive = weakref.ref(spool)
+        del spool
+        async with asyncio.timeout(30):
+            while alive() is not None:  # noqa: ASYNC110 -- the last thread lets go of it
+                await asyncio.sleep(0)
+    finally:
+        gc.enable()

@@ -19,6 +19,7 @@ from lambent.services.events.taker import BusTaker
 from lambent.services.external import rules
 from lambent.services.external.calls import Calls
 from lambent.services.external.delivery import ExternalTaker, ExternalTarget, Lost
+from lambent.services.external.objects import ExternalObjects
 from lambent.services.logs.engine import Logs
 from lambent.services.logs.registry import handle as handle_logs
 from lambent.services.logs.watch import Watches
@@ -109,7 +110,9 @@ class Triggers:
         self.s3 = S3(S3Store(database), files, self.ledger, self.post, clock)
         self.reaper = Reaper(self.s3)
         self.post.takers["s3"] = BucketTaker(self.s3)
-        control.objects = CodeObjects(self.s3, Buckets(control.settings.code_buckets))
+        control.objects = ExternalObjects(
+            self.external, CodeObjects(self.s3, Buckets(control.settings.code_buckets))
+        )  # fmt: skip
         self.logs = Logs(
             LogsStore(database), self.ledger, self.post, clock, real=RealClock(), logbook=logbook,
             allowed=functions.check,

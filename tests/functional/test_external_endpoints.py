@@ -7,7 +7,8 @@ from typing import Any
 
 import boto3
 import pytest
-from real_server import ROOT, Server, client, wait_until
+from botocore.exceptions import ClientError
+from real_server import ROOT, Server, client, wait_until, zip_of
 
 REGION, ACCOUNT = "us-east-1", "222222222222"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
@@ -155,6 +156,20 @@ def test_topics_and_rules_pass_on_to_queues_and_buses_elsewhere(here: Server, th
     found: list[str] = []
     wait_until(lambda: found.extend(received(sqs, url)) or len(found) >= 2)
     assert sorted(found) == ['"from a rule"', '{"n":7}']
+
+
+def test_code_comes_from_buckets_elsewhere(here: Server, there: Server) -> None:
+    s3 = far(there, "s3")
+    s3.create_bucket(Bucket="far-code")
+    s3.put_object(
+        Bucket="far-code", Key="app.zip", Body=zip_of({"app.py": "def handler(event, context): return 'from far'"})
+    )
+    function = here.deploy(SOURCE)
+    here.client.update_function_code(FunctionName=function.name, S3Bucket="far-code", S3Key="app.zip")
+    here.client.get_waiter("function_updated_v2").wait(FunctionName=function.name)
+    assert function.call({}).value == "from far"
+    with pytest.raises(ClientError, match="S3 Error Code: NoSuchKey"):
+        here.client.update_function_code(FunctionName=function.name, S3Bucket="far-code", S3Key="gone.zip")
 
 
 def test_what_was_accepted_while_the_endpoint_was_down_is_delivered_after_a_restart(place: Path, rules: Path) -> None:

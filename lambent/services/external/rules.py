@@ -41,7 +41,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __str__(self) -> str:
         """For people: never the keys."""
-        credentials = self.profile or ("its own keys" if self.access_key_id else "the usual credentials")
+        credentials = (
+            f"profile {self.profile}"
+            if self.profile
+            else ("its own keys" if self.access_key_id else "the usual credentials")
+        )
         return f"{self.arn} at {self.endpoint or 'AWS'} with {credentials}"
 
 

@@ -170,6 +170,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FORWARD = "forward"
+RETRIES, AGE_S = "retries", "age_s"  # attributes of such a letter: how often and how long it is tried again
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ A letter lies on disk until it is delivered; then it goes. What cannot be delive
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from lambent.clock import Clock, Timer
 from lambent.errors import LambentError, Undeliverable
 from lambent.events.letters import DEAD_LETTER
 from lambent.events.targets import Targets
-from lambent.model import FORWARD, Letter
+from lambent.model import AGE_S, FORWARD, RETRIES, Letter
 from lambent.store.letters import Letters
 from lambent.work import Work
 
@@ -55,11 +56,19 @@ def later(tried: Tried, now: float) -> Letter | None:
     """The letter as it is to be tried again; None if it is given up."""
     tries = tried.letter.tries + 1
     due = now + pause_s(tries)
-    if tried.final or due - tried.letter.created > GIVE_UP_AFTER_S:
+    retries, age_s = patience(tried.letter)
+    if tried.final or tries > retries or due - tried.letter.created > age_s:
         return None
     if in_order(tried.letter.target):
         due = tried.letter.due  # nothing overtakes it: its target pauses
     return replace(tried.letter, tries=tries, due=due)
+
+
+def patience(letter: Letter) -> tuple[float, float]:
+    """How often it is tried again, and until what age (seconds)."""
+    if letter.kind != FORWARD:
+        return math.inf, GIVE_UP_AFTER_S
+    return float(letter.attributes[RETRIES]), float(letter.attributes[AGE_S])
 
 
 def in_order(target: str) -> bool:

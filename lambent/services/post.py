@@ -38,6 +38,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""  # of the event of a function; "": a new one
     key: str = ""  # of the object that it becomes in a bucket
     dead: "Outgoing | None" = None  # what is sent instead, should another endpoint not take it for good
+    retries: int = 185  # how often another endpoint is tried again, and for how long; as EventBridge does
+    age_s: int = 86_400
 
 
 class Taker(Protocol):
@@ -58,6 +60,15 @@ class Checked(Protocol):
     def check(self, outgoing: Outgoing) -> object:
         """Raises Undeliverable if it would not take that."""
         ...
+
+
+def patient(outgoing: Outgoing, policy: Mapping[str, int] | None) -> Outgoing:
+    """As the RetryPolicy of a target says: a target of this server never needs it."""
+    asked = policy or {}
+    return replace(
+        outgoing, retries=asked.get("MaximumRetryAttempts", outgoing.retries),
+        age_s=asked.get("MaximumEventAgeInSeconds", outgoing.age_s),
+    )  # fmt: skip
 
 
 # What goes to the dead-letter queue of a sender instead, for that reason; None: it has no such queue.

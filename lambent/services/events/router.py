@@ -15,7 +15,7 @@ from lambent.services.events import access
 from lambent.services.events.catalog import Catalog
 from lambent.services.events.inputs import input_of
 from lambent.services.events.nouns import Bus, Event, Rule, Target
-from lambent.services.post import Outgoing, Post
+from lambent.services.post import Outgoing, Post, patient
 from lambent.store.ledger import Entry
 
 log = logging.getLogger("lambent")
@@ -78,7 +78,7 @@ class Router:
             body = event.detail if is_bus else input_of(target, event, rule, self._clock.epoch())
         except Undeliverable as error:
             return self._post.refused(rule.arn, target["Arn"], error, dead)
-        return self._post.send(outgoing(rule, target, event, body), dead)
+        return self._post.send(patient(outgoing(rule, target, event, body), target.get("RetryPolicy")), dead)
 
     def _to_bus(self, rule: Rule, target: Target, event: Event, journey: Journey) -> list[Entry]:
         """The same event on another bus."""

@@ -1,7 +1,7 @@
 """What goes to other endpoints: letters of functions, and what services pass on, which becomes a letter of its own.
 
 So whoever accepts something writes in the same step that it is to go there, and it is tried as letters are: again after
-growing pauses, for six hours.
+growing pauses, for as long as its sender wants.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.errors import Elsewhere, Undeliverable
-from lambent.model import FORWARD, Ended, Letter
+from lambent.model import AGE_S, FORWARD, RETRIES, Ended, Letter
 from lambent.services.external.calls import Calls
 from lambent.services.external.messages import call_for
 from lambent.services.post import Outgoing, Post
@@ -44,6 +44,7 @@ class ExternalTaker:
             request_id=str(uuid.uuid4()), account=outgoing.sender.account, region=parts[3], name=parts[5], kind=FORWARD,
             success=True, target=outgoing.target, body=_encode(outgoing), created=now, due=now,
             ended=Ended(received=now, failed=now),
+            attributes={RETRIES: str(outgoing.retries), AGE_S: str(outgoing.age_s)},
         )  # fmt: skip
         return (Entry([("letter_add", letter_columns(letter))], len(letter.body), written=self._posted),)
 

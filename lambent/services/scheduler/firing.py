@@ -10,7 +10,7 @@ from typing import Any
 
 from lambent.iam.credentials import assumed_role
 from lambent.principal import Principal
-from lambent.services.post import Outgoing
+from lambent.services.post import Outgoing, patient
 from lambent.services.scheduler.nouns import Schedule
 
 TARGETS = ("lambda", "sqs", "sns", "events")
@@ -21,11 +21,12 @@ def outgoing(schedule: Schedule, execution: str) -> Outgoing:
     target: dict[str, Any] = schedule.settings["Target"]
     body = _filled(target.get("Input") or _default(schedule, execution), schedule, execution)
     bus = target.get("EventBridgeParameters") or {}
-    return Outgoing(
+    sent = Outgoing(
         target=target["Arn"], body=body.encode(), sender=_role(schedule), source=schedule.arn,
         group=(target.get("SqsParameters") or {}).get("MessageGroupId", ""), dedup=execution,
         detail_type=bus.get("DetailType", ""), event_source=bus.get("Source", ""),
     )  # fmt: skip
+    return patient(sent, target.get("RetryPolicy"))
 
 
 def dead_letter(schedule: Schedule, execution: str, why: str) -> Outgoing | None:

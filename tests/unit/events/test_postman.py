@@ -16,7 +16,7 @@ from lambent.errors import LambentError, StoreError, Undeliverable
 from lambent.events import postman as postmen
 from lambent.events.postman import GIVE_UP_AFTER_S, PAGE, Postman, Tried, later, pause_s
 from lambent.events.targets import Targets
-from lambent.model import FORWARD, Ended, Letter
+from lambent.model import AGE_S, FORWARD, RETRIES, Ended, Letter
 from lambent.store.database import Database
 from lambent.store.kept import KeptEvents
 from lambent.store.letters import Letters, letter_columns
@@ -336,11 +336,11 @@ async def test_a_look_that_fails_is_taken_again(stage, monkeypatch):
 FIFO = QUEUE + ".fifo"
 
 
-def forward(request_id: str, target: str = QUEUE) -> Letter:
+def forward(request_id: str, target: str = QUEUE, retries: int = 185) -> Letter:
     ended = Ended(received=NOW, failed=NOW)
     return Letter(
         request_id=request_id, account="1", region="r", name="topic", kind=FORWARD, target=target, body=b"",
-        ended=ended, created=NOW, due=NOW,
+        ended=ended, created=NOW, due=NOW, attributes={RETRIES: str(retries), AGE_S: "86400"},
     )  # fmt: skip
 
 
@@ -372,3 +372,17 @@ async def test_what_a_service_has_passed_on_and_nobody_takes_is_told_before_it_g
     assert stage.letters.count() == 0
     assert not stage.kept.of_request("a")
     assert stage.counted == []
+
+
+@pytest.mark.parametrize(("retries", "left"), [(0, False), (1, True)])
+async def test_what_is_passed_on_is_tried_again_as_often_as_its_retry_policy_says(stage, retries, left):
+    stage.queue.refusal = LambentError("not now")
+    await stage.post(forward("a", retries=retries))
+    await stage.idle()
+    assert bool(stage.letters.count()) == left
+
+
+def test_what_is_passed_on_is_tried_for_as_long_as_its_retry_policy_says():
+    given = forward("a")
+    assert later(Tried(given, "not now"), given.created + 86_390.0) is not None
+    assert later(Tried(given, "not now"), given.created + 86_400.0) is None

@@ -1,22 +1,20 @@
 """Builds everything from the settings, in order; the only file that chooses implementations. Its pieces: stores.py,
-names.py, limits.py, scaling.py, capacity.py, telling.py, banner.py; serving.py runs it.
+names.py, limits.py, scaling.py, capacity.py, telling.py, node.py, status.py, banner.py; serving.py runs it.
 
 Processes: this one (the front end), and the node agent, which it starts again when it dies.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 import time
+from functools import partial
 from typing import Any
 
-from lambent import __version__, mapping_sources
+from lambent import mapping_sources
 from lambent.capacity import EngineCapacity
-from lambent.clock import Clock, RealClock, VirtualClock, iso
+from lambent.clock import RealClock
 from lambent.control import deployment, download, environments, mappings
 from lambent.control.control import Control
-from lambent.control.documents import as_version
 from lambent.durable.api import DurableApi
 from lambent.durable.checkpoints import sdk_operations
 from lambent.durable.engine import Executions
@@ -36,7 +34,6 @@ from lambent.edge.metrics import MetricsDoor
 from lambent.edge.signing import SigningDoor
 from lambent.edge.sns import SnsDoor
 from lambent.edge.spooling import Spooling
-from lambent.errors import AgentGone, LambentError
 from lambent.events.delivery import Delivery
 from lambent.events.engine import Engine
 from lambent.execution_letters import ExecutionLetters
@@ -51,11 +48,12 @@ from lambent.invoke.recursion import Loops
 from lambent.invoke.resolve import Resolver
 from lambent.limits import Limits
 from lambent.names import Names
+from lambent.node import Node
 from lambent.observe.journal import Journal
 from lambent.observe.logbook import Logbook
 from lambent.observe.metrics import Metrics
 from lambent.observe.records import Records
-from lambent.sandbox.agent_client import AgentClient
+from lambent.product_clock import product_clock
 from lambent.sandbox.agent_process import AgentProcess
 from lambent.sandbox.keeper import Keeper
 from lambent.sandbox.starter import Starter
@@ -63,8 +61,8 @@ from lambent.sandbox.surroundings import Surroundings
 from lambent.scaling import Autoscaling
 from lambent.services import neighbours
 from lambent.settings import Settings, names_in
+from lambent.status import Parts, status
 from lambent.store.answers import Answers
-from lambent.store.moment import Moment
 from lambent.stores import Stores
 from lambent.telling import Telling
 from lambent.triggers import Triggers
@@ -84,8 +82,6 @@ class App:
         self.real = RealClock()  # of what functions and sandboxes live through, and of connections
         self.began = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self.failed = asyncio.Event()
         self.stores = Stores(settings.data_dir)
         self.clock = product_clock(settings, self.real)  # of dates, ages, retries and schedules: decision 14
         self.identity = Identity(settings, self.stores, self.clock, self.real)
@@ -110,6 +106,7 @@ class App:
         self.keeper = Keeper(self.settings, self.starter, clock, self.real)
         self.resolver = Resolver(self.names.load)
         self.limits = Limits(self.settings, stores.concurrency, self.keeper, self.names.load, clock)
+        self.node = Node(self.process, self.keeper, self.limits, self.spawn)
         self.gauges = Gauges(self.limits.admission, self.metrics)
         listeners = [recording.listener(self.records.append, self.metrics.hear)]
         notes = Notes(clock, self.journal)
@@ -158,9 +155,13 @@ class App:
         whereabouts = Whereabouts(
             self.events.queue, self.delivery.letters, self.delivery.kept, self.delivery.outbox
         )  # fmt: skip
+        parts = Parts(
+            self.began, lambda: self.endpoint, settings, self.clock, self.identity, self.keeper, self.stores,
+            self.limits, self.events, self.delivery, self.executions, self.idempotency, self.journal,
+        )  # fmt: skip
         self.extras = Extras(
-            settings, self.logbook, self.stores.code, key=self.control.secret, clock=self.clock, status=self.status,
-            exists=self.names.exists,
+            settings, self.logbook, self.stores.code, key=self.control.secret, clock=self.clock,
+            status=partial(status, parts), exists=self.names.exists,
             doors=(
                 ImageDoor(self.control), ClockDoor(self.clock), MetricsDoor(self.metrics, settings, self.clock),
                 SnsDoor(lambda: self.triggers.sns.signer.certificate),
@@ -201,7 +202,7 @@ class App:
         )
 
     async def start(self) -> None:
-        await self.connect()
+        await self.node.connect()
         await self.identity.ready()
         await self.seal_old_environments()
         self.limits.load_reserved()
@@ -218,7 +219,7 @@ class App:
         self.spawn(asyncio.to_thread(self.stores.look_through_packages))
         self.spawn(self.keeper.expire_for_ever())
         self.spawn(self.gauges.sample_for_ever())
-        self.spawn(self.ready_runtimes())
+        self.spawn(self.node.ready_runtimes(self.control))
         self.limits.load_provisioned()
         self.autoscaling.scaler.start()
 
@@ -231,7 +232,7 @@ class App:
 
     async def stop(self) -> None:
         """Drain: running calls get `drain_s` to finish, then everything ends."""
-        self._stopping = True
+        self.node.part()
         self.triggers.hush()
         await self.autoscaling.scaler.close()
         await self.limits.provisioner.close()
@@ -251,75 +252,11 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.keeper.agency.agent:
-            self.keeper.agency.agent.close()
-        await self.process.stop()
+        await self.node.stop()
         for part in (self.records, self.journal, self.logbook, self.events, self.stores):
             part.close()
 
-    # -- the node agent
-
-    async def connect(self) -> None:
-        agent = await AgentClient.connect(self.process.path, self.agent_gone, self.process.check)
-        await self.keeper.agency.attach(agent)
-
-    def agent_gone(self) -> None:
-        """Every sandbox died with it. Calls that ran get an error, the next ones a new agent."""
-        self.keeper.detach()
-        if not self._stopping:
-            self.limits.agent_gone()
-            log.error("the node agent died; its parent starts another")
-            self.spawn(self.reconnect())
-
-    async def reconnect(self) -> None:
-        """To the next agent. Without one nothing can run: then this process ends, for its service manager to see."""
-        try:
-            await self.connect()
-        except LambentError as error:
-            log.error("%s", error.message)
-            self.failed.set()
-
-    async def ready_runtimes(self) -> None:
-        """Husks for every function that was there before this start, and the key of their environment variables."""
-        latest = self.stores.functions.all_latest()
-        if any("Environment" in stored.config for stored in latest):
-            with contextlib.suppress(LambentError):  # who needs it is told why it cannot be used
-                await self.control.capacity.seal({}, "")
-        for runtime in sorted({as_version(stored).husk_runtime for stored in latest}):
-            if self.keeper.agency.refuse(runtime) is None:
-                try:
-                    await self.keeper.agency.use(runtime)
-                except LambentError as error:
-                    log.warning("husks for %s: %s", runtime, error.message)
-
     # -- small services
-
-    async def status(self) -> dict[str, Any]:
-        agent = self.keeper.agency.agent
-        try:
-            counts = await agent.counts() if agent else None
-        except AgentGone:
-            counts = None
-        return {
-            "version": __version__,
-            "pid": os.getpid(),
-            "agent_pid": agent.hello.pid if agent else None,
-            "uptime_s": round(time.monotonic() - self.began, 3),
-            "clock": {"kind": self.settings.clock, "now": self.clock.epoch(), "iso": iso(self.clock.epoch())},
-            "endpoint": self.endpoint,
-            "data": str(self.settings.data_dir.absolute()),
-            "isolation": agent.hello.isolation if agent else None,
-            "runtimes": sorted(self.keeper.agency.runtimes().values(), key=lambda info: info.name) if agent else [],
-            "sandboxes": self.keeper.counts()
-            | {"templates": self.keeper.starter.snapshots.count(), "husks": counts.husks if counts else {}},
-            "functions": len(self.stores.functions.all_latest()),
-            "concurrency": self.limits.status(),
-            "events": self.events.counts() | await asyncio.to_thread(self.delivery.counts),
-            "durable": self.executions.counts(),
-            "idempotency": self.idempotency.counts(),
-            "journal": {"lost": self.journal.lost},
-            "auth": {"required": self.settings.auth, "keys": len(self.identity.keys)},
-        }
 
     @property
     def endpoint(self) -> str:
@@ -330,14 +267,3 @@ class App:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def product_clock(settings: Settings, real: RealClock) -> Clock:
-    """The clock that the settings ask for. A virtual one goes on where it was, but never behind the real time."""
-    moment = Moment(settings.data_dir)
-    reached, now = moment.read() or 0.0, real.epoch()
-    if settings.clock == "virtual":
-        return VirtualClock(max(reached, now), lambda epoch: asyncio.to_thread(moment.write, epoch))
-    if reached > now:
-        log.warning("the virtual clock of %s had come to %s: dates there lie in the future", moment.path, iso(reached))
-    return real

@@ -58,13 +58,13 @@ async def _serve(settings: Settings, process: AgentProcess) -> int:
         external = app.triggers.external.rules
         print(banner(app.endpoint, hello, settings, app.clock.epoch(), auth=auth, external=external), flush=True)
     await asyncio.wait(
-        [asyncio.ensure_future(enough.wait()), asyncio.ensure_future(app.failed.wait())],
+        [asyncio.ensure_future(enough.wait()), asyncio.ensure_future(app.node.failed.wait())],
         return_when=asyncio.FIRST_COMPLETED,
     )
     if not settings.quiet:
         print("lambent: draining; running calls may finish", flush=True)
     await app.stop()
-    return 1 if app.failed.is_set() else 0
+    return 1 if app.node.failed.is_set() else 0
 
 
 def calm_collector() -> None:

@@ -92,6 +92,9 @@ class _Echo:
         return b'{"Status": "PENDING"}'
 
 
+async def _nothing(*given: Any) -> None: ...
+
+
 class House(App):
     """Started and stopped like any App; `ask` sends a request past the sockets, `check` judges its answer."""
 
@@ -101,13 +104,11 @@ class House(App):
             super().__init__(Settings(**(given | settings)), _NoAgent())  # type: ignore[arg-type]
         self.invoker.placement = _Echo(self)  # type: ignore[assignment]
         self.keeper.furnish = _no_environment  # type: ignore[assignment,method-assign]
+        self.node.connect = _nothing  # type: ignore[method-assign]
+        self.node.ready_runtimes = _nothing  # type: ignore[method-assign,assignment]
         self.harvest: dict[str, list[str]] = {}
         self._watchers: list[sqlite3.Connection] = []
         self._state: dict[str, Any] = {}
-
-    async def connect(self) -> None: ...
-
-    async def ready_runtimes(self) -> None: ...
 
     async def start(self) -> None:
         await super().start()

@@ -10,7 +10,6 @@ import sys
 import uvloop
 
 from lambent import privileges
-from lambent.app import App
 from lambent.banner import banner
 from lambent.errors import LambentError
 from lambent.sandbox.agent_process import AgentProcess
@@ -31,6 +30,7 @@ def run(settings: Settings) -> int:
         DirectoryLock(data).release()  # refused before an agent is started for nothing
         process = AgentProcess(settings, data)
         process.start()
+        import lambent.app  # noqa: F401 -- half a second, in which the agent makes itself ready
         if os.geteuid() == 0:
             privileges.give_up(data, settings.port)
             confine()
@@ -41,6 +41,8 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, process: AgentProcess) -> int:
+    from lambent.app import App
+
     app = App(settings, process)
     loop = asyncio.get_running_loop()
     enough = asyncio.Event()

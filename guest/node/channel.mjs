@@ -40,6 +40,14 @@ export class Channel {
     return this.#fd
   }
 
+  // Read a frame, and write nothing, as part of a rehearsal.
+  rehearse() {
+    this.#take(headOf(0, NO_TOKEN, {}, EMPTY), () => {})
+    fs.writeSync(this.#fd, EMPTY)
+    this.hold(false)
+    this.hold(true)
+  }
+
   // Let go of the channel, which another process goes on with.
   leave() {
     this.#socket.removeAllListeners('close')
@@ -102,7 +110,7 @@ export class Channel {
   }
 }
 
-function headOf(type, token, meta, body) {
+export function headOf(type, token, meta, body) {
   const text = meta === null ? EMPTY : Buffer.from(JSON.stringify(meta))
   const head = Buffer.alloc(HEADER_SIZE + text.length)
   head.writeUInt8(type, 0)

@@ -9,6 +9,7 @@ import { startExtensions } from './extensions.mjs'
 import { giveHome } from './home.mjs'
 import { callPlain, callStreaming, callWithCallback, Invocation, UNSETTLED_STATUS } from './invocation.mjs'
 import { load } from './loader.mjs'
+import { rehearse } from './rehearsal.mjs'
 import { isStreaming } from './stream.mjs'
 import { underneath, underWrapper } from './wrapper.mjs'
 
@@ -17,11 +18,12 @@ const UNCAUGHT_STATUS = 129
 const UNHANDLED_STATUS = 128
 
 // Mutable state of the process: the handler with its style, and the invocation in hand (null: none). `ready` tells
-// errors of init from errors between invocations.
+// errors of init from errors between invocations; `begun`, that INIT has come.
 let handler = null
 let call = null
 let running = null
 let ready = false
+let begun = false
 
 let proceed = () => {} // the platform has heard of all extensions
 
@@ -29,10 +31,13 @@ giveHome()
 const inherited = underneath()
 const channel = new Channel(inherited?.channel ?? Number(process.argv[2]), onFrame)
 if (inherited) void initialise(inherited.spec)
+else setImmediate(() => begun || rehearse(channel).catch(() => {})) // it only saves time
 
 function onFrame(type, meta, body, token) {
-  if (type === INIT) void initialise(meta)
-  else if (type === INVOKE) invoke(meta, body, token)
+  if (type === INIT) {
+    begun = true
+    void initialise(meta)
+  } else if (type === INVOKE) invoke(meta, body, token)
   else if (type === PROCEED) proceed()
 }
 

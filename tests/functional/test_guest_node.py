@@ -476,3 +476,23 @@ def test_every_module_of_the_guest_is_valid() -> None:
     assert NODE is not None
     for file in sorted((GUEST / "node").glob("*.mjs")):
         subprocess.run([NODE, "--check", str(file)], check=True, timeout=20)
+
+
+def test_a_rehearsal_goes_to_its_end_and_leaves_nothing_behind() -> None:
+    """What a parked process does ahead of its function, which may come at any moment afterwards."""
+    script = f"""
+        import {{ createRequire }} from 'node:module'
+        const {{ rehearse }} = await import('{GUEST / "node" / "rehearsal.mjs"}')
+        const before = JSON.stringify(process.env)
+        let rehearsed = 0, waited = false
+        setImmediate(() => (waited = true))
+        await rehearse({{ rehearse: () => rehearsed++ }})
+        const modules = Object.keys(createRequire(import.meta.url).cache)
+        console.log(JSON.stringify({{ rehearsed, waited, same: JSON.stringify(process.env) === before, modules }}))
+    """
+    assert NODE is not None
+    done = subprocess.run(
+        [NODE, "--input-type=module", "-e", dedent(script)], capture_output=True, text=True, check=True,
+        timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert json.loads(done.stdout.split("\t")[-1]) == {"rehearsed": 1, "waited": False, "same": True, "modules": []}

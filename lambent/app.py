@@ -18,6 +18,7 @@ from lambent.control.control import Control
 from lambent.durable.api import DurableApi
 from lambent.durable.checkpoints import sdk_operations
 from lambent.durable.engine import Executions
+from lambent.edge.bucket_pages import BucketPages
 from lambent.edge.clock import ClockDoor
 from lambent.edge.doors import Doors
 from lambent.edge.events import EventsDoor
@@ -185,10 +186,13 @@ class App:
         executions = self.executions
         durable = DurableApi(executions.store, executions, self.names, self.clock, self.control.guard)
         self.neighbours = neighbours.Neighbours()
+        pages = BucketPages(self.triggers.s3.buckets, wire)
+        self.identity.authenticator.opens = pages.opens
         self.frontdoor = FrontDoor(
             wire, self.control, self.data, self.extras, services, urls=urls.answer,
             durable=durable.operations | sdk_operations(executions),
             neighbours=dict.fromkeys(neighbours.HOSTS, self.neighbours.answer),
+            pages=pages,
         )  # fmt: skip
         spooling = Spooling(self.triggers.s3.files.new, self.identity.authenticator.admits)
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB, spooler=spooling.spool)

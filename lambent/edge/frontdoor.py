@@ -8,6 +8,7 @@ import msgspec
 from lambent.control.control import Control
 from lambent.control.registry import handle
 from lambent.control.url_address import is_meant
+from lambent.edge.bucket_pages import BucketPages, is_of_page, sandboxed
 from lambent.edge.extras import Extras
 from lambent.edge.http_state import Handler
 from lambent.errors import AwsError, LambentError, NotImplementedYet, ServiceException
@@ -40,10 +41,11 @@ class FrontDoor:
         urls: Handler | None = None,
         durable: Mapping[str, Answers] | None = None,
         neighbours: Mapping[str, Neighbour] | None = None,
+        pages: BucketPages | None = None,
     ) -> None:
         """`services`: what answers calls of the services beside Lambda, by botocore's name; `urls`: what answers
         requests to function URLs; `durable`: what answers Lambda's operations on durable executions, by their names;
-        `neighbours`: what answers for services that are not ours.
+        `neighbours`: what answers for services that are not ours; `pages`: what web pages of other origins are told.
         """
         self.wire = wire
         self.control = control
@@ -53,6 +55,7 @@ class FrontDoor:
         self.durable = durable or {}
         self.neighbours = neighbours or {}
         self.urls = urls
+        self.pages = pages
         self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
     async def answer(self, request: Request) -> Response:
@@ -62,6 +65,11 @@ class FrontDoor:
             return await self.urls(request)
         if request.path.startswith("/_lambent/"):
             return await self.extras.answer(request)
+        if self.pages is not None and is_of_page(request):
+            return await self.pages.answer(request, self._api)
+        return await self._api(request)
+
+    async def _api(self, request: Request) -> Response:
         asked: Call | Request = request
         try:
             asked = call = self.wire.parse(request)
@@ -87,7 +95,8 @@ class FrontDoor:
             await spool.settled()
             return await self.answer(request)
         except AwsError as error:
-            return self._refuse(request, error)
+            refused = self._refuse(request, error)
+            return refused if self.pages is None else self.pages.told(request, refused)
         finally:
             spool.discard()
 
@@ -95,7 +104,8 @@ class FrontDoor:
         """A service beside Lambda: ours, or a neighbour's, whose answer goes out as it is."""
         answer = self.services.get(call.service)
         if answer is not None:
-            return self.wire.render(call, await answer(call))
+            response = self.wire.render(call, await answer(call))
+            return sandboxed(response) if call.operation == "GetObject" and not call.caller.proven else response
         neighbour = self.neighbours.get(call.service)
         if neighbour is not None:
             return await neighbour(call)

@@ -246,7 +246,6 @@ def test_a_policy_opens_a_bucket_to_another_account_and_closes_it_to_its_own(
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
-        ("put_bucket_cors", {"CORSConfiguration": {"CORSRules": []}}),
         ("put_bucket_website", {"WebsiteConfiguration": {}}),
         ("put_object", {"Key": "k", "ServerSideEncryption": "aws:kms"}),
         ("put_object", {"Key": "k", "StorageClass": "GLACIER"}),

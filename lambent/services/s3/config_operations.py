@@ -193,7 +193,6 @@ async def nothing_set(s3: S3, call: Call) -> Document:
 
 
 MISSING = {
-    "GetBucketCors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
     "GetBucketReplication": (
         "ReplicationConfigurationNotFoundError", "The replication configuration was not found",
     ),

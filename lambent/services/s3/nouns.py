@@ -17,6 +17,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     notifications: dict[str, Any] = {}
     public_access: dict[str, bool] | None = None  # None: deleted
     lifecycle: list[dict[str, Any]] = []
+    cors: list[dict[str, Any]] = []
 
 
 class Bucket:

@@ -24,6 +24,7 @@ from lambent.edge.doors import Doors
 from lambent.edge.events import EventsDoor
 from lambent.edge.explain import ExplainDoor, Whereabouts
 from lambent.edge.extras import Extras
+from lambent.edge.forms import FormDoor
 from lambent.edge.frontdoor import Answers as Service
 from lambent.edge.frontdoor import FrontDoor
 from lambent.edge.function_urls import FunctionUrlDoor
@@ -188,13 +189,14 @@ class App:
         self.neighbours = neighbours.Neighbours()
         pages = BucketPages(self.triggers.s3.buckets, wire)
         self.identity.authenticator.opens = pages.opens
+        forms = FormDoor(self.triggers.s3, wire, self.identity.authenticator)
         self.frontdoor = FrontDoor(
             wire, self.control, self.data, self.extras, services, urls=urls.answer,
             durable=durable.operations | sdk_operations(executions),
             neighbours=dict.fromkeys(neighbours.HOSTS, self.neighbours.answer),
-            pages=pages,
+            pages=pages, forms=forms,
         )  # fmt: skip
-        spooling = Spooling(self.triggers.s3.files.new, self.identity.authenticator.admits)
+        spooling = Spooling(self.triggers.s3.files.new, self.identity.authenticator.admits, forms.reader)
         self.http_limits = HttpLimits(body=settings.body_limit_mb * MB, spooler=spooling.spool)
         self.server: HttpServer | None = None
         self.doors = Doors(self.frontdoor.answer, self.http_limits, self.real, self.identity.vending.answer)

@@ -5,13 +5,13 @@ Sources: S3 User Guide, "Using cross-origin resource sharing"; API Reference, "O
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from lambent.edge.places import bucket_of, place_of
 from lambent.errors import AwsError
 from lambent.services.s3 import cors
 from lambent.services.s3.nouns import Bucket
-from lambent.wire import ids, recognise
+from lambent.wire import ids
 from lambent.wire.http import Request, Response
 from lambent.wire.parse import Wire
-from lambent.wire.query import path_text
 
 # An object that is a page would be of the endpoint's own origin, and could call the API as its reader.
 APART = ("Content-Security-Policy", "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts")
@@ -64,22 +64,11 @@ class BucketPages:
             return False
         if cors.rule_for(bucket.settings.cors, request.headers.get("origin", ""), request.method) is None:
             return False
-        return bool(key) or request.method in ("GET", "HEAD")
+        return bool(key) or request.method in ("GET", "HEAD") or bool(bucket_of(request))
 
     def _bucket(self, name: str) -> Bucket | None:
         found = self._buckets.get(name)
         return None if found is None or found.gone else found
-
-
-def place_of(request: Request) -> tuple[str, str]:
-    """Bucket and key that a request names; "" for what it does not, or if it is not for S3."""
-    if recognise.service(request, recognise.sender(request).scope) != "s3":
-        return "", ""
-    path = request.path.removeprefix("/")
-    bucket = recognise.bucket_in_host(request)
-    if not bucket:
-        bucket, _, path = path.partition("/")
-    return path_text(bucket), path_text(path)
 
 
 def sandboxed(response: Response) -> Response:

@@ -10,7 +10,9 @@ from lambent.control.registry import handle
 from lambent.control.url_address import is_meant
 from lambent.edge.bucket_pages import BucketPages, is_of_page, sandboxed
 from lambent.edge.extras import Extras
+from lambent.edge.forms import FormDoor
 from lambent.edge.http_state import Handler
+from lambent.edge.places import bucket_of
 from lambent.errors import AwsError, LambentError, NotImplementedYet, ServiceException
 from lambent.invoke.keys import Keyed, Replay
 from lambent.invoke.operations import DataPlane
@@ -42,10 +44,12 @@ class FrontDoor:
         durable: Mapping[str, Answers] | None = None,
         neighbours: Mapping[str, Neighbour] | None = None,
         pages: BucketPages | None = None,
+        forms: FormDoor | None = None,
     ) -> None:
         """`services`: what answers calls of the services beside Lambda, by botocore's name; `urls`: what answers
         requests to function URLs; `durable`: what answers Lambda's operations on durable executions, by their names;
-        `neighbours`: what answers for services that are not ours; `pages`: what web pages of other origins are told.
+        `neighbours`: what answers for services that are not ours; `pages`: what web pages of other origins are told;
+        `forms`: what takes the uploads of browsers.
         """
         self.wire = wire
         self.control = control
@@ -56,6 +60,7 @@ class FrontDoor:
         self.neighbours = neighbours or {}
         self.urls = urls
         self.pages = pages
+        self.forms = forms
         self._runs = dict(zip(INVOKES, (data.invoke, data.invoke_async, data.stream), strict=True))
 
     async def answer(self, request: Request) -> Response:
@@ -72,6 +77,8 @@ class FrontDoor:
     async def _api(self, request: Request) -> Response:
         asked: Call | Request = request
         try:
+            if self.forms is not None and bucket_of(request):
+                return await self.forms.answer(request)
             asked = call = self.wire.parse(request)
             work = self._runs.get(call.operation)
             if work is not None and call.service == "lambda":

@@ -22,6 +22,7 @@ from lambent.store.durable import start_writing
 from lambent.wire.aws_chunked import trailers_of
 from lambent.wire.aws_chunked_stream import SMALLEST_SIGNED, ChunkEnd, Unchunker
 from lambent.wire.faults import incomplete
+from lambent.wire.form_data import FormReader
 
 log = logging.getLogger("lambent")
 
@@ -37,11 +38,14 @@ class Spool:
 
     def __init__(
         self, directory: Path, pool: ThreadPoolExecutor, *, algorithms: frozenset[str], chunked: bool = False,
-        signed: bool = False,
+        signed: bool = False, form: FormReader | None = None,
     ) -> None:  # fmt: skip
-        """`algorithms`: the checksums to make; `chunked`: the body is framed; `signed`: its chunks are signed."""
+        """`algorithms`: the checksums to make; `chunked`: the body is framed; `signed`: its chunks are signed; `form`:
+        it is a form, and only its file counts.
+        """
         self.path = directory / f"{os.getpid()}-{next(_numbers)}"
         self.size = 0
+        self.form = form
         self.trailers: Mapping[str, str] = {}
         self.trailer_bytes = b""
         self.chunk_marks = b""
@@ -80,6 +84,10 @@ class Spool:
             self._fail(error)
 
     def _take(self, piece: bytes) -> None:
+        if self.form is not None:
+            for data in self.form.feed(piece):
+                self._gather(memoryview(data))
+            return
         if self._unchunker is None:
             self._gather(memoryview(piece))
             return
@@ -106,6 +114,11 @@ class Spool:
     def end(self) -> None:
         """Nothing more comes."""
         self._ended = True
+        if self.form is not None and self._failure is None:
+            try:
+                self.form.end()
+            except AwsError as error:
+                self._failure = error
         if self._unchunker is not None:
             self.trailer_bytes = self._unchunker.trailers
             self.trailers = trailers_of(self.trailer_bytes)

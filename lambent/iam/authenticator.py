@@ -9,7 +9,7 @@ Cases, in order:
 
 import hmac
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from lambent.clock import Clock
@@ -18,7 +18,7 @@ from lambent.iam import claim, payload, sigv4
 from lambent.iam.claim import Claim
 from lambent.iam.credentials import Mint
 from lambent.iam.keys import Keyring
-from lambent.iam.refusals import WINDOW_S, Words, words_of
+from lambent.iam.refusals import OF_S3, WINDOW_S, Words, words_of
 from lambent.principal import NOBODY, Principal, root_of
 from lambent.settings import Settings
 from lambent.wire import recognise
@@ -85,7 +85,7 @@ class Authenticator:
             return True
         who, words = recognise.sender(head), words_of(head, "s3")
         try:
-            known, said = self._known(head, who, words), claim.of(head, words)
+            known, said = self._known(who.access_key, claim.token_of(head), words), claim.of(head, words)
             if known is None or (said.access_key, said.service) != (who.access_key, "s3"):
                 return False
             body = head.headers.get("x-amz-content-sha256", sigv4.UNSIGNED)
@@ -94,13 +94,42 @@ class Authenticator:
             return False
         return True
 
+    def of_form(self, request: Request, fields: Mapping[str, str]) -> tuple[Sender, Principal]:
+        """Who has signed the policy of a form that a browser posts to S3; `fields` by names in lower case."""
+        who = recognise.form_sender(fields)
+        known = self._known(who.access_key, fields.get("x-amz-security-token", ""), OF_S3)
+        if known is None:
+            if self.required:
+                raise self._unknown_form(who, fields)
+            if not self.opens(request):
+                refuse_page(request)
+            return who, self._believe(who)
+        said = claim.of_form(fields, OF_S3)
+        if said.service != "s3":
+            raise OF_S3.other_service("s3")
+        # When it ends is in the policy, which is what is signed: its date is not looked at.
+        signature = sigv4.sign(self._key(known.secret, said.scope), fields["policy"])
+        if not hmac.compare_digest(signature.encode(), said.signature.encode("utf-8", "replace")):
+            raise OF_S3.mismatch("", fields["policy"])
+        return who, known.principal
+
+    def _unknown_form(self, who: Sender, fields: Mapping[str, str]) -> AwsError:
+        if not who.access_key and "policy" not in fields:
+            return OF_S3.missing()
+        claim.of_form(fields, OF_S3)
+        return OF_S3.unknown()
+
+    def now(self) -> float:
+        """The real time, by which clients date what they sign (epoch seconds)."""
+        return self._now()
+
     def forget(self, access_key: str) -> None:
         """This key is a known one from now on, or no longer."""
         self._believed.pop(access_key, None)
 
     def _look(self, request: Request, who: Sender, service: str) -> Principal:
         words = words_of(request, service)
-        known = self._known(request, who, words)
+        known = self._known(who.access_key, claim.token_of(request), words)
         if known is None:
             if _is_open(request, who):
                 return NOBODY
@@ -131,18 +160,17 @@ class Authenticator:
         found = self._believed[who.access_key] = root_of(account, who.access_key)
         return found
 
-    def _known(self, request: Request, who: Sender, words: Words) -> Known | None:
+    def _known(self, access_key: str, token: str, words: Words) -> Known | None:
         """What is known of the sender's key. Raises AwsError for temporary credentials of ours that do not hold."""
-        key = self.keys.get(who.access_key)
-        token = claim.token_of(request)
+        key = self.keys.get(access_key)
         if key is not None:
             if token:
                 raise words.unknown()
             return Known(key.principal, key.secret)
-        if token not in self._sessions and not self.mint.is_ours(who.access_key):
+        if token not in self._sessions and not self.mint.is_ours(access_key):
             return None
         found = self._sessions.get(token) or self._opened(token)
-        if found is None or found.principal.access_key != who.access_key:
+        if found is None or found.principal.access_key != access_key:
             raise words.unknown()
         if found.expires <= self._clock.epoch():
             raise words.expired()

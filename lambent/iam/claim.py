@@ -18,6 +18,7 @@ _USUAL = re.compile(
 )
 _HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
+_FORM_PARTS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 LONGEST_S = 604_800  # that a presigned URL may be valid: a week
 
 
@@ -48,6 +49,19 @@ def of(request: Request, words: Words) -> Claim:
     """The claim that a signed request makes. Raises AwsError, in its service's words, for one that is not whole."""
     header = request.headers.get("authorization")
     return _from_header(request, header, words) if header is not None else _from_query(request, words)
+
+
+def of_form(fields: Mapping[str, str], words: Words) -> Claim:
+    """The claim of a form that a browser posts to S3, whose policy is signed; `fields` by names in lower case."""
+    if "awsaccesskeyid" in fields:
+        raise words.unsupported("AWS")  # version 2
+    for name in _FORM_PARTS:
+        if not fields.get(name):
+            raise words.missing_field(name)
+    if fields["x-amz-algorithm"] != ALGORITHM:
+        raise words.unsupported(fields["x-amz-algorithm"])
+    parts = {"Credential": fields["x-amz-credential"], "Signature": fields["x-amz-signature"], "SignedHeaders": ""}
+    return _claim(parts, fields["x-amz-date"], fields.get("x-amz-security-token", ""), None, words)
 
 
 def token_of(request: Request) -> str:

@@ -87,6 +87,14 @@ class Words:
     def incomplete_query(self, name: str) -> AwsError:
         return self.incomplete(f"AWS query-string parameters must include '{name}'. Re-examine the query-string.")
 
+    def missing_field(self, name: str) -> AwsError:
+        """A form without it; only S3 has forms."""
+        message = (
+            f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the "
+            "fields."
+        )
+        return AwsError(message, code="InvalidArgument", status=400, ArgumentName=name, ArgumentValue="")
+
     def bad_scope(self, credential: str) -> AwsError:
         return self.incomplete(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
@@ -183,13 +191,13 @@ class S3Words(Words):
         return AwsError(message, code="InvalidRequest", status=400)
 
 
-_JSON, _QUERY, _S3 = Words(), QueryWords(), S3Words()
+_JSON, _QUERY, OF_S3 = Words(), QueryWords(), S3Words()
 
 
 def words_of(request: Request, service: str) -> Words:
     """Those in which `service` (botocore's name) would refuse this request."""
     if service == "s3":
-        return _S3
+        return OF_S3
     return _QUERY if "Action" in recognise.form_of(request) else _JSON
 
 

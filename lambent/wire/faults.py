@@ -45,3 +45,9 @@ def incomplete(message: str) -> AwsError:
 def missing_parameter(name: str) -> AwsError:
     """SQS's word for a required member that is not there."""
     return AwsError(f"The request must contain the parameter {name}.", code="MissingParameter", status=400)
+
+
+def malformed_post() -> AwsError:
+    """A form of a browser that is none."""
+    message = "The body of your POST request is not well-formed multipart/form-data."
+    return AwsError(message, code="MalformedPOSTRequest", status=400)

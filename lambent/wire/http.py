@@ -5,6 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from lambent.wire.form_data import FormReader
+
 
 class Spooled(Protocol):
     """A large body, which went to disk while it arrived. What is said of it holds once it is settled."""
@@ -32,6 +34,11 @@ class Spooled(Protocol):
     @property
     def trailer_bytes(self) -> bytes:
         """What came behind the last chunk, as it was."""
+        ...
+
+    @property
+    def form(self) -> FormReader | None:
+        """The form that it is the file of."""
         ...
 
     def digest(self, algorithm: str) -> bytes:

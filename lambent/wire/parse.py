@@ -51,9 +51,12 @@ class Wire:
     def parse(self, request: Request) -> Call:
         """The call that a request makes. Raises AwsError when it is malformed, unknown or breaks a constraint."""
         who = recognise.sender(request)
-        named = recognise.service(request, who.scope)
+        return self.parse_of(request, who, recognise.service(request, who.scope), self._identify)
+
+    def parse_of(self, request: Request, who: Sender, named: str, identify: Identify) -> Call:
+        """The same where it is known who sends it and to which service."""
         service = self._services.get(named) or self.service(named)
-        caller = self._identify(request, who)
+        caller = identify(request, who)
         try:
             operation, labels, pairs, plain = service.locate(request)
             parameters = operation.read(plain, labels, pairs)

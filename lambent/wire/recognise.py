@@ -1,6 +1,7 @@
 """Who sent a request and to which service: read from the signature, the target, the form, the host or the path."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from lambent.wire.http import Request
@@ -44,6 +45,13 @@ def sender(request: Request) -> Sender:
     if "X-Amz-Credential=" in request.query:
         return _from_credential(parse(request.query).get("X-Amz-Credential", [""])[0])
     return NOBODY
+
+
+def form_sender(fields: Mapping[str, str]) -> Sender:
+    """The sender that a browser's form to S3 names, in the fields of either version of signatures."""
+    if "x-amz-credential" in fields:
+        return _from_credential(fields["x-amz-credential"])
+    return Sender(fields.get("awsaccesskeyid", ""), "", "s3")
 
 
 def _from_credential(credential: str) -> Sender:

@@ -49,7 +49,7 @@ async def received(s3: S3, call: Call, *, to_file: bool = False, algorithm: str 
     """
     body = body_of(call)
     if "content-length" not in call.request.headers:
-        raise AwsError("You must provide the Content-Length HTTP header.", code="MissingContentLength", status=411)
+        raise errors.missing_length()
     if body.size <= INLINE:
         found = _checked(call.parameters, call.request, body, algorithm)
     else:

@@ -37,6 +37,10 @@ def malformed_xml() -> AwsError:
     return AwsError(message, code="MalformedXML", status=400)
 
 
+def missing_length() -> AwsError:
+    return AwsError("You must provide the Content-Length HTTP header.", code="MissingContentLength", status=411)
+
+
 def precondition_failed(condition: str) -> AwsError:
     message = "At least one of the pre-conditions you specified did not hold"
     return AwsError(message, code="PreconditionFailed", status=412, Condition=condition)

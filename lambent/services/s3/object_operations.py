@@ -16,6 +16,11 @@ NOTHING = Content(0, "d41d8cd98f00b204e9800998ecf8427e", None, [], {})
 
 
 async def put_object(s3: S3, call: Call) -> Document:
+    return (await put(s3, call, "ObjectCreated:Put"))[1]
+
+
+async def put(s3: S3, call: Call, event: str) -> tuple[Stored, Document]:
+    """A new object, and what PutObject answers of it; `event` is what is told."""
     bucket = access.named(s3, call)
     key = checked_key(call.parameters["Key"])
     about = about_of(call)
@@ -23,9 +28,9 @@ async def put_object(s3: S3, call: Call) -> Document:
     async with s3.keeping(content.parts), s3.turn(bucket, key):
         conditions.judge_write(call.parameters, s3.current(bucket, key), key)
         new = s3.made(bucket, key, content, about)
-        notes = notices.entries(s3, call, bucket, "ObjectCreated:Put", new)
+        notes = notices.entries(s3, call, bucket, event, new)
         await s3.add(bucket, new, content.inline, *notes, fresh=[part.file for part in content.parts])
-    return {
+    return new, {
         "ETag": quoted(new.etag), "ServerSideEncryption": "AES256", **checksum_members(new),
         **version_member(bucket, new),
     }  # fmt: skip

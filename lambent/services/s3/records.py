@@ -66,6 +66,7 @@ DETAIL_TYPES = {
 }
 REASONS = {
     "ObjectCreated:Put": "PutObject",
+    "ObjectCreated:Post": "POST Object",
     "ObjectCreated:Copy": "CopyObject",
     "ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
     "ObjectRemoved:Delete": "DeleteObject",

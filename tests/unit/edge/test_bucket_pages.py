@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from lambent.edge.bucket_pages import BucketPages, is_of_page, place_of, sandboxed
+from lambent.edge.bucket_pages import BucketPages, is_of_page, sandboxed
+from lambent.edge.places import bucket_of, place_of
 from lambent.services.s3.nouns import Bucket, Settings
 from lambent.settings import Settings as Server
 from lambent.wire.http import Request, Response
@@ -100,3 +101,35 @@ def test_an_object_is_no_page_of_the_endpoint() -> None:
     for content_type, apart in (("text/html", True), ("nonsense", True), ("application/pdf", False)):
         names = [name for name, _ in sandboxed(Response(200, [("Content-Type", content_type)], b"")).headers]
         assert ("Content-Security-Policy" in names) == apart
+
+
+@pytest.mark.parametrize(
+    ("asked", "content_type", "bucket"),
+    [
+        ("POST /open?", "multipart/form-data; boundary=x", "open"),
+        ("POST /open/?", "Multipart/Form-Data; boundary=x", "open"),
+        ("POST /open?", "text/plain", ""),
+        ("POST /open?delete", "multipart/form-data; boundary=x", ""),
+        ("POST /open/k?", "multipart/form-data; boundary=x", ""),
+        ("PUT /open?", "multipart/form-data; boundary=x", ""),
+        ("POST /?", "multipart/form-data; boundary=x", ""),
+        ("POST /_lambent/x?", "multipart/form-data; boundary=x", ""),
+    ],
+)
+def test_a_form_is_posted_to_a_bucket(pages: BucketPages, asked: str, content_type: str, bucket: str) -> None:
+    method, _, target = asked.partition(" ")
+    path, _, query = target.partition("?")
+    headers = {"content-type": content_type, "origin": "http://anywhere"}
+    assert bucket_of(Request(method, path, query, headers, b"")) == bucket
+    assert not pages.opens(Request(method, path, query, headers, b""))
+
+
+def test_a_page_posts_a_form_where_a_rule_lets_it(pages: BucketPages) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x", "origin": ORIGIN}
+    request = Request("POST", "/open", "", headers, b"")
+    assert not pages.opens(request)
+    rule = RULE | {"AllowedMethods": ["POST"]}
+    bucket = Bucket("open", "000000000000", "us-east-1", 0.0, Settings(cors=[rule]))
+    posting = BucketPages({"open": bucket}, Wire(Server()))
+    assert posting.opens(request)
+    assert not posting.opens(Request("POST", "/open", "delete", headers, b""))

@@ -17,6 +17,7 @@ from lambent.edge.http_reader import RequestReader
 from lambent.edge.spool import BATCH, MOST_WAITING, Spool
 from lambent.errors import AwsError
 from lambent.store.checksums import ALGORITHMS, of
+from lambent.wire.form_data import FormReader
 
 DATA = os.urandom(3 * BATCH + 12_345)
 
@@ -180,3 +181,32 @@ async def test_a_body_that_was_taken_is_forgotten_without_a_garbage_collector(
                 await asyncio.sleep(0)
     finally:
         gc.enable()
+
+
+FORM = "multipart/form-data; boundary=XX"
+FORM_HEAD = b'--XX\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n'
+FILE_HEAD = b'--XX\r\nContent-Disposition: form-data; name="file"\r\n\r\n'
+
+
+@pytest.mark.parametrize("step", [1000, 65_536, len(DATA)])
+async def test_of_a_form_only_the_file_is_on_disk(tmp_path: Path, pool: ThreadPoolExecutor, step: int) -> None:
+    form = FormReader(FORM)
+    spool = Spool(tmp_path, pool, algorithms=frozenset({"MD5"}), form=form)
+    await filled(spool, FORM_HEAD + FILE_HEAD + DATA + b"\r\n--XX--\r\n", step)
+    assert (spool.size, spool.digest("MD5"), form.fields) == (len(DATA), hashlib.md5(DATA).digest(), {"key": "k"})
+    spool.discard()
+    await gone(tmp_path)
+
+
+async def test_a_form_that_is_refused_or_breaks_off_leaves_nothing(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    def begin(form: FormReader) -> None:
+        raise AwsError("no", code="AccessDenied")
+
+    for form, code in ((FormReader(FORM, begin), "AccessDenied"), (FormReader(FORM), "MalformedPOSTRequest")):
+        spool = Spool(tmp_path, pool, algorithms=frozenset({"MD5"}), form=form)
+        with pytest.raises(AwsError) as caught:
+            await filled(spool, FORM_HEAD + FILE_HEAD + DATA, 65_536)
+        assert caught.value.code == code
+        assert spool.size == (0 if code == "AccessDenied" else len(DATA))
+        spool.discard()
+        await gone(tmp_path)

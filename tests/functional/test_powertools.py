@@ -1,16 +1,18 @@
 """AWS Lambda Powertools for Python, as it comes from its package, in a function behind a function URL.
 
 Its event handler routes the URL's requests, its logger and metrics write to the function's log, and its tracer reads
-the trace header. Idempotency needs DynamoDB, which is not built yet.
+the trace header. Its idempotency keeps what it has answered in DynamoDB, which moto is here (decision 42).
 """
 
 import importlib.metadata
 import json
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from real_server import Function, Server, wait_until
+from real_server import Function, Server, client, wait_until
 from url_client import Url
 
 PACKAGES = ("aws-lambda-powertools", "aws-xray-sdk", "jmespath", "typing-extensions", "wrapt")
@@ -129,3 +131,66 @@ def test_the_tracer_works_within_the_trace_of_the_request(url: Url) -> None:
     heard = url.call("GET", "/trace")
     assert heard.status == 200, heard.body
     assert json.loads(heard.body)["trace"] in str(heard.header("X-Amzn-Trace-Id"))
+
+
+ONCE = """
+    import os, time
+    from aws_lambda_powertools.utilities.idempotency import (
+        DynamoDBPersistenceLayer, IdempotencyConfig, idempotent,
+    )
+
+    kept = DynamoDBPersistenceLayer(table_name=os.environ["TABLE"])
+
+    @idempotent(persistence_store=kept, config=IdempotencyConfig(event_key_jmespath="order"))
+    def handler(event, context):
+        print("RAN", event["order"])
+        time.sleep(event.get("takes", 0))
+        if event.get("fail"):
+            raise ValueError("no")
+        return {"order": event["order"], "by": context.aws_request_id}
+"""
+
+
+@pytest.fixture
+def once(server: Server) -> Iterator[Function]:
+    """A function that does each order once, and its table."""
+    dynamodb, table = client(server.endpoint, service="dynamodb"), f"once-{uuid.uuid4().hex}"
+    dynamodb.create_table(
+        TableName=table, KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )  # fmt: skip
+    dynamodb.update_time_to_live(
+        TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiration"}
+    )
+    files: dict[str, str | bytes] = {"app.py": ONCE}
+    for package in PACKAGES:
+        files |= dict(installed(package))
+    function = server.deploy(files, Environment={"Variables": {"TABLE": table}}, Timeout=60)
+    yield function
+    server.client.delete_function(FunctionName=function.name)
+    dynamodb.delete_table(TableName=table)
+
+
+def test_idempotency_runs_an_order_once_and_answers_it_again_from_its_table(once: Function) -> None:
+    first, again, other = [once.call({"order": order}) for order in ("tea", "tea", "milk")]
+    assert (first.error, again.error, other.error) == (None, None, None), first.value
+    assert first.value == {"order": "tea", "by": first.request_id}
+    assert again.value == first.value
+    assert other.value == {"order": "milk", "by": other.request_id}
+    ran = wait_until(lambda: len(found := [line for line in once.logs() if "RAN" in line]) == 2 and found)
+    assert [line.split()[-1] for line in ran] == ["tea", "milk"]
+
+
+def test_idempotency_forgets_an_order_that_failed(once: Function) -> None:
+    assert once.call({"order": "tea", "fail": True}).error == "Unhandled"
+    again = once.call({"order": "tea"})
+    assert again.value == {"order": "tea", "by": again.request_id}
+
+
+def test_idempotency_refuses_an_order_that_is_under_way(once: Function) -> None:
+    once.call({"order": "ready"})
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(once.call, [{"order": "tea", "takes": 3}] * 2))
+    assert sorted(str(each.error) for each in answers) == ["None", "Unhandled"]
+    refused = next(each for each in answers if each.error)
+    assert refused.error_type == "IdempotencyAlreadyInProgressError"

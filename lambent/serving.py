@@ -31,6 +31,7 @@ def run(settings: Settings) -> int:
         process = AgentProcess(settings, data)
         process.start()
         import lambent.app  # noqa: F401 -- half a second, in which the agent makes itself ready
+
         if os.geteuid() == 0:
             privileges.give_up(data, settings.port)
             confine()

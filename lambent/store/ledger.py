@@ -25,12 +25,27 @@ def nothing() -> None: ...
 
 
 class Entry(NamedTuple):
-    """Rows of one step, and what is to be done once they are on disk, or could not be written."""
+    """Rows of one step, and what is to be done once they are on disk, or could not be written.
 
-    rows: Rows
+    Rows to be called for depend on what was entered before: that is on disk then, or failed, or is written in the same
+    step. They are called for anew if they are tried anew.
+    """
+
+    rows: Rows | Callable[[], Rows]
     size: int = 0  # bytes, roughly
     written: Callable[[], None] = nothing
     failed: Callable[[], None] = nothing
+
+    def now(self) -> Rows:
+        """The rows that it has at this moment."""
+        return self.rows() if callable(self.rows) else self.rows
+
+    def provided(self, holds: Callable[[], bool]) -> "Entry":
+        """The same one, which is nothing at all if that does not hold as it is written."""
+        return Entry(
+            lambda: self.now() if holds() else (), self.size,
+            written=lambda: self.written() if holds() else None, failed=lambda: self.failed() if holds() else None,
+        )  # fmt: skip
 
 
 class _Unit(NamedTuple):
@@ -45,7 +60,7 @@ class _Unit(NamedTuple):
 
     @property
     def rows(self) -> list[tuple[str, dict[str, Any]]]:
-        return [row for entry in self.entries for row in entry.rows]
+        return [row for entry in self.entries for row in entry.now()]
 
 
 class Ledger:

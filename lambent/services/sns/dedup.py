@@ -1,9 +1,10 @@
-"""What FIFO topics have accepted in the last five minutes, or are about to: one that cannot be written is forgotten.
+"""What FIFO topics have accepted in the last five minutes, or is just being written.
 
 Source: Amazon SNS Developer Guide, "Message deduplication for FIFO topics".
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from lambent.services.sns.nouns import Published
@@ -34,25 +35,48 @@ class Dedup:
     def load(self, row: Row) -> None:
         self._known[row["topic"], row["dedup_id"]] = _Known(Accepted(row["message_id"], row["sequence"]), row["until"])
 
-    def known(self, topic: str, published: Published, now: float) -> Accepted | None:
-        """What such a message is taken to be."""
-        known = self._known.get((topic, dedup_of(published)))
-        return known.accepted if known is not None and known.until > now else None
-
-    def remember(self, topic: str, published: Published, accepted: Accepted, now: float) -> Entry:
-        """What is to be entered with the message, for it to be known after a restart."""
-        key = topic, dedup_of(published)
+    def claim(self, topic: str, dedup_id: str, accepted: Accepted, now: float) -> Accepted:
+        """What a message is taken to be that is about to be written: itself, if it is the first."""
+        known = self._known.get((topic, dedup_id))
+        if known is not None and known.until > now:
+            return known.accepted
         self._known = {key: each for key, each in self._known.items() if each.until > now}
-        self._known[key] = _Known(accepted, now + DEDUPLICATION_S)
-        row = {
-            "topic": topic, "dedup_id": key[1], "message_id": accepted.message_id, "sequence": accepted.sequence,
-            "until": now + DEDUPLICATION_S,
-        }  # fmt: skip
-        rows: Rows = [("sns_dedup_put", row), ("sns_dedups_expire", {"now": now})]
-        return Entry(rows, failed=lambda: self._forget(key))
+        self._known[topic, dedup_id] = _Known(accepted, now + DEDUPLICATION_S)
+        return accepted
 
-    def _forget(self, key: tuple[str, str]) -> None:
-        self._known.pop(key, None)
+    def forget(self, topic: str, dedup_id: str, accepted: Accepted) -> None:
+        """It could not be written after all."""
+        known = self._known.get((topic, dedup_id))
+        if known is not None and known.accepted == accepted:
+            del self._known[topic, dedup_id]
+
+
+class Once:
+    """A message to a FIFO topic. Whether it is a duplicate is seen as it is written: what was entered before it is then
+    on disk, is written with it, or has failed, so that the next one is the first."""
+
+    def __init__(self, dedup: Dedup, topic: str, published: Published, now: float) -> None:
+        self._dedup = dedup
+        self._topic = topic
+        self._dedup_id = dedup_of(published)
+        self._own = Accepted(published.id, published.sequence)
+        self._now = now
+        self.accepted = self._own  # that of the first, once it is written
+
+    def entries(self, copies: Iterable[Entry]) -> list[Entry]:
+        """What is to be entered with the message's copies, which go nowhere if it is a duplicate."""
+        first = Entry(self._rows, failed=lambda: self._dedup.forget(self._topic, self._dedup_id, self._own))
+        return [first, *(copy.provided(lambda: self.accepted == self._own) for copy in copies)]
+
+    def _rows(self) -> Rows:
+        self.accepted = self._dedup.claim(self._topic, self._dedup_id, self._own, self._now)
+        if self.accepted != self._own:
+            return []
+        row = {
+            "topic": self._topic, "dedup_id": self._dedup_id, "message_id": self._own.message_id,
+            "sequence": self._own.sequence, "until": self._now + DEDUPLICATION_S,
+        }  # fmt: skip
+        return [("sns_dedup_put", row), ("sns_dedups_expire", {"now": self._now})]
 
 
 def dedup_of(published: Published) -> str:

@@ -17,7 +17,7 @@ from lambent.clock import Clock
 from lambent.principal import Principal
 from lambent.services.post import Outgoing, Post
 from lambent.services.sns import documents, errors
-from lambent.services.sns.dedup import Accepted, Dedup, dedup_of
+from lambent.services.sns.dedup import Accepted, Dedup, Once, dedup_of
 from lambent.services.sns.http import HttpDeliveries
 from lambent.services.sns.nouns import Delivery, Published, Subscription, Topic
 from lambent.services.sns.rows import columns, delivery_from, subscription_from, topic_from
@@ -155,34 +155,29 @@ class Sns:
 
     async def publish(self, topic: Topic, *messages: Published) -> list[Accepted]:
         """Returns when all copies are on disk, in one step; a duplicate in a FIFO topic is taken for the first one."""
-        found = [self.entries(topic, each) for each in messages]
+        found = [self._accept(topic, each) for each in messages]
         await self.ledger.enter(*itertools.chain.from_iterable(entries for _, entries in found))
-        return [
-            accepted if self._lasts(topic, published, accepted) else (await self.publish(topic, published))[0]
-            for published, (accepted, _) in zip(messages, found, strict=True)
-        ]
+        return [accepted() for accepted, _ in found]
 
-    def _lasts(self, topic: Topic, published: Published, accepted: Accepted) -> bool:
-        """What was accepted before is on disk by now, or forgotten: it could not be written."""
-        new = accepted.message_id == published.id
-        return new or self._dedup.known(topic.arn, published, self.clock.epoch()) == accepted
+    def entries(self, topic: Topic, published: Published) -> list[Entry]:
+        """What is to be entered, at once, for the message to be accepted."""
+        return self._accept(topic, published)[1]
 
-    def entries(self, topic: Topic, published: Published) -> tuple[Accepted, list[Entry]]:
-        """What is to be entered, at once, for the message to be accepted: nothing for a duplicate."""
-        entries: list[Entry] = []
-        accepted = Accepted(published.id, "")
-        if topic.fifo:
-            now = self.clock.epoch()
-            known = self._dedup.known(topic.arn, published, now)
-            if known is not None:
-                return known, []
-            accepted = Accepted(published.id, f"{1 * 10**19 + next(self._numbers):020d}")
-            entries.append(self._dedup.remember(topic.arn, published, accepted, now))
-            published = replace(published, sequence=accepted.sequence, dedup=dedup_of(published))
+    def _accept(self, topic: Topic, published: Published) -> tuple[Callable[[], Accepted], list[Entry]]:
+        """The same, and what the publisher is told once it is written."""
+        if not topic.fifo:
+            return lambda: Accepted(published.id, ""), self._copies(topic, published)
+        sequence = f"{1 * 10**19 + next(self._numbers):020d}"
+        numbered = replace(published, sequence=sequence, dedup=dedup_of(published))
+        once = Once(self._dedup, topic.arn, numbered, self.clock.epoch())
+        return lambda: once.accepted, once.entries(self._copies(topic, numbered))
+
+    def _copies(self, topic: Topic, published: Published) -> list[Entry]:
+        found: list[Entry] = []
         for subscription in self.subscriptions(topic.arn):
             if subscription.confirmed and subscription.filter(published.attributes, published.message):
-                entries += self._copy(topic, subscription, published)
-        return accepted, entries
+                found += self._copy(topic, subscription, published)
+        return found
 
     def _copy(self, topic: Topic, subscription: Subscription, published: Published) -> list[Entry]:
         if subscription.protocol in ("http", "https"):

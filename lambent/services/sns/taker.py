@@ -30,4 +30,4 @@ class TopicTaker:
             subject=outgoing.subject, attributes=outgoing.attributes, group=outgoing.group, dedup=outgoing.dedup,
             trace=outgoing.trace,
         )  # fmt: skip
-        return tuple(self._sns.entries(topic, published)[1])
+        return tuple(self._sns.entries(topic, published))

@@ -1,4 +1,4 @@
-"""What a FIFO queue has accepted in the last five minutes, or is about to. Pure.
+"""What a FIFO queue has accepted in the last five minutes, or is just being written. Pure.
 
 Source: Amazon SQS Developer Guide, "Using the message deduplication ID".
 """
@@ -11,7 +11,7 @@ from lambent.store.connection import Row
 
 
 class Known(NamedTuple):
-    """A message that was accepted, or is about to be."""
+    """A message that was accepted, or is just being written."""
 
     message_id: str
     sequence: str
@@ -29,23 +29,26 @@ class Dedup:
     def __len__(self) -> int:
         return len(self._known)
 
-    def known(self, scope: str, dedup_id: str, now: float) -> Known | None:
-        """The message that such a one is taken to be."""
-        self._forget(now)
-        return self._known.get((scope, dedup_id))
+    def claim(self, scope: str, message: Message) -> Known:
+        """The message that this one is taken to be, which is about to be written: itself, if it is the first."""
+        self._forget(message.sent)
+        key = scope, message.dedup
+        if key not in self._known:
+            self._put(key, Known(message.message_id, message.sequence, message.sent + DEDUPLICATION_S))
+        return self._known[key]
 
-    def remember(self, scope: str, message: Message, now: float) -> tuple[str, dict[str, Any]]:
-        """The row that says so after a restart."""
-        known = Known(message.message_id, message.sequence, now + DEDUPLICATION_S)
-        self._put((scope, message.dedup), known)
+    def row(self, scope: str, message: Message) -> tuple[str, dict[str, Any]]:
+        """What says after a restart that it is the first."""
         return "sqs_dedup_put", {
-            "queue": self._queue, "scope": scope, "dedup_id": message.dedup, "message_id": known.message_id,
-            "sequence": known.sequence, "until": known.until,
+            "queue": self._queue, "scope": scope, "dedup_id": message.dedup, "message_id": message.message_id,
+            "sequence": message.sequence, "until": message.sent + DEDUPLICATION_S,
         }  # fmt: skip
 
     def forget(self, scope: str, message: Message) -> None:
         """It could not be written after all."""
-        self._known.pop((scope, message.dedup), None)
+        known = self._known.get((scope, message.dedup))
+        if known is not None and known.message_id == message.message_id:
+            del self._known[scope, message.dedup]
 
     def load(self, row: Row) -> None:
         known = Known(row["message_id"], row["sequence"], row["until"])

@@ -11,11 +11,10 @@ import msgspec
 
 from lambent.clock import Clock
 from lambent.services.sqs import contents, errors
-from lambent.services.sqs.dedup import Known
 from lambent.services.sqs.ledger import MessageLedger, added, dropped
 from lambent.services.sqs.nouns import Content, Message
 from lambent.services.sqs.queue import Queue
-from lambent.store.ledger import Entry
+from lambent.store.ledger import Entry, Rows
 
 
 class Sent(NamedTuple):
@@ -23,6 +22,40 @@ class Sent(NamedTuple):
 
     message_id: str
     sequence: str  # "" in a standard queue
+
+
+class _Once:
+    """A message for a FIFO queue. Whether it is a duplicate is seen as it is written: what was entered before it is
+    then on disk, is written with it, or has failed, so that the next one is the first."""
+
+    def __init__(self, queue: Queue, scope: str, message: Message, row: tuple[str, dict[str, Any]]) -> None:
+        self._queue = queue
+        self._scope = scope
+        self._message = message
+        self._row = row
+        self.sent = Sent(message.message_id, message.sequence)  # that of the first, once it is written
+
+    @property
+    def entry(self) -> Entry:
+        forget = self._queue.dedup.forget
+        return Entry(
+            self._rows, self._message.size, written=self._written,
+            failed=lambda: forget(self._scope, self._message),
+        )  # fmt: skip
+
+    @property
+    def _is_first(self) -> bool:
+        return self.sent.message_id == self._message.message_id
+
+    def _rows(self) -> Rows:
+        dedup = self._queue.dedup
+        known = dedup.claim(self._scope, self._message)
+        self.sent = Sent(known.message_id, known.sequence)
+        return [self._row, dedup.row(self._scope, self._message)] if self._is_first else []
+
+    def _written(self) -> None:
+        if self._is_first:
+            self._queue.arrived(self._message)
 
 
 class Sending:
@@ -41,45 +74,28 @@ class Sending:
 
     async def send(self, queue: Queue, content: Content, *, delay_s: int | None, group: str, dedup: str) -> Sent:
         """Returns when it is on disk; a duplicate in a FIFO queue is taken for the first one."""
-        while (known := self._known(queue, content, group, dedup)) is not None:
-            await self._ledger.enter()  # what was entered before is on disk then, or forgotten: it could not be written
-            if self._known(queue, content, group, dedup) == known:
-                return Sent(known.message_id, known.sequence)
-        message, entry = self._entry(queue, content, delay_s=delay_s, group=group, dedup=dedup)
-        await self._ledger.enter(entry)
-        return Sent(message.message_id, message.sequence if queue.settings.fifo else "")
-
-    def _entry(
-        self, queue: Queue, content: Content, *, delay_s: int | None = None, group: str = "", dedup: str = ""
-    ) -> tuple[Message, Entry]:
-        """A new message, and what is to be entered, at once, for it to be accepted. A FIFO queue knows it from now
-        on; whoever calls this has seen that it is no duplicate."""
-        settings, now = queue.settings, self._clock.epoch()
-        due = now + (settings.delay_s if delay_s is None else delay_s)
-        message = Message(
-            next(self._numbers), str(uuid.uuid4()), sent=now, due=due, group=group, dedup=_dedup(queue, content, dedup),
-            size=content.size, content=content,
-        )  # fmt: skip
-        rows = [added(message, queue.stored.number, content)]
-        if not settings.fifo:
-            return message, Entry(rows, message.size, written=lambda: queue.arrived(message))
-        scope = _scope(queue, group)
-        rows.append(queue.dedup.remember(scope, message, now))
-        return message, Entry(
-            rows, message.size, written=lambda: queue.arrived(message),
-            failed=lambda: queue.dedup.forget(scope, message),
-        )  # fmt: skip
-
-    def pass_on(self, queue: Queue, content: Content, *, group: str = "", dedup: str = "") -> Entry | None:
-        """What another service enters to have a message in the queue; None for a duplicate."""
-        if self._known(queue, content, group, dedup) is not None:
-            return None
-        return self._entry(queue, content, group=group, dedup=dedup)[1]
-
-    def _known(self, queue: Queue, content: Content, group: str, dedup: str) -> Known | None:
+        message = self._message(queue, content, delay_s=delay_s, group=group, dedup=dedup)
         if not queue.settings.fifo:
-            return None
-        return queue.dedup.known(_scope(queue, group), _dedup(queue, content, dedup), self._clock.epoch())
+            await self._ledger.enter(_plain(queue, message, content))
+            return Sent(message.message_id, "")
+        once = _once(queue, message, content)
+        await self._ledger.enter(once.entry)
+        return once.sent
+
+    def pass_on(self, queue: Queue, content: Content, *, group: str = "", dedup: str = "") -> Entry:
+        """What another service enters, at once, to have a message in the queue."""
+        message = self._message(queue, content, group=group, dedup=dedup)
+        return _once(queue, message, content).entry if queue.settings.fifo else _plain(queue, message, content)
+
+    def _message(
+        self, queue: Queue, content: Content, *, delay_s: int | None = None, group: str = "", dedup: str = ""
+    ) -> Message:
+        now = self._clock.epoch()
+        return Message(
+            next(self._numbers), str(uuid.uuid4()), sent=now,
+            due=now + (queue.settings.delay_s if delay_s is None else delay_s), group=group,
+            dedup=_dedup(queue, content, dedup), size=content.size, content=content,
+        )  # fmt: skip
 
     def move(self, queue: Queue, message: Message, target: Queue, *, source: str = "") -> "asyncio.Future[None]":
         """From one queue to another in one step; there is always one of it. Its age goes on, but not from FIFO to FIFO
@@ -99,8 +115,15 @@ class Sending:
         )  # fmt: skip
 
 
-def _scope(queue: Queue, group: str) -> str:
-    return group if queue.settings.dedup_by_group else ""
+def _plain(queue: Queue, message: Message, content: Content) -> Entry:
+    """What a standard queue enters."""
+    rows = [added(message, queue.stored.number, content)]
+    return Entry(rows, message.size, written=lambda: queue.arrived(message))
+
+
+def _once(queue: Queue, message: Message, content: Content) -> _Once:
+    scope = message.group if queue.settings.dedup_by_group else ""
+    return _Once(queue, scope, message, added(message, queue.stored.number, content))
 
 
 def _dedup(queue: Queue, content: Content, given: str) -> str:

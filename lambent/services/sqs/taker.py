@@ -26,8 +26,7 @@ class QueueTaker:
         except AwsError as error:
             raise Undeliverable(error.message) from error
         dedup = outgoing.dedup if queue.settings.fifo else ""
-        entry = self._sqs.sending.pass_on(queue, content, group=outgoing.group, dedup=dedup)
-        return () if entry is None else (entry,)
+        return (self._sqs.sending.pass_on(queue, content, group=outgoing.group, dedup=dedup),)
 
     def _demand(self, queue: Queue, outgoing: Outgoing) -> None:
         """A service needs an Allow of the queue's policy, unless it acts for the owner's own role or account."""

@@ -8,6 +8,9 @@ import pytest
 from topic_house import ACCOUNT, QUEUE, House, RefusedError
 
 from lambent.clock import FixedClock
+from lambent.principal import Principal
+from lambent.services.post import Outgoing
+from lambent.services.sns.taker import TopicTaker
 
 
 @pytest.fixture
@@ -104,6 +107,25 @@ async def test_a_duplicate_of_what_could_not_be_written_is_published_itself(hous
     lost, one, other = await asyncio.gather(*sent, return_exceptions=True)
     assert isinstance(lost, OSError)
     assert one == other
+    assert len(house.takes.taken) == 1
+
+
+async def test_what_is_passed_on_is_published_itself_if_it_repeats_what_could_not_be_written(house, slow_disk):
+    topic = await house.topic("t.fifo", FifoTopic="true")
+    await house.subscribe(topic)
+    disk, taker = slow_disk(house.database), TopicTaker(house.sns)
+    outgoing = Outgoing(
+        target=topic, body=b"hello", sender=Principal(account=ACCOUNT), source=QUEUE, group="g", dedup="d"
+    )
+    passed_on = [house.ledger.enter(*taker.entries(outgoing)) for _ in range(3)]
+    await asyncio.sleep(0)
+    disk.go_on(refusals=2)  # of the group, and of the first alone
+    lost, *kept = await asyncio.gather(*passed_on, return_exceptions=True)
+    assert isinstance(lost, OSError)
+    assert kept == [None, None]
+    assert len(house.takes.taken) == 1
+    await house.again()
+    await house("Publish", TopicArn=topic, **ONCE)
     assert len(house.takes.taken) == 1
 
 

@@ -7,7 +7,10 @@ import pytest
 from queue_house import ACCOUNT, ARN, Client, RefusedError
 
 from lambent.clock import FixedClock
+from lambent.principal import Principal
+from lambent.services.post import Outgoing
 from lambent.services.sqs.nouns import Content
+from lambent.services.sqs.taker import QueueTaker
 
 
 @pytest.fixture
@@ -100,6 +103,27 @@ async def test_a_duplicate_of_what_could_not_be_written_is_written_itself(client
     assert isinstance(lost, OSError)
     (got,) = await client.receive(url)
     assert [each["MessageId"] for each in kept] == [got["MessageId"]] * 2
+
+
+async def test_what_is_passed_on_is_written_itself_if_it_repeats_what_could_not_be_written(client, slow_disk):
+    url = await client.fifo()
+    disk, queue = slow_disk(client.database), client.sqs.by_arn(f"{ARN}q.fifo")
+    taker, fifo = QueueTaker(client.sqs), {"group": "a", "dedup": "d"}
+    outgoing = Outgoing(
+        target=queue.stored.arn, body=b"hello", sender=Principal(account=ACCOUNT), source=f"{ARN}other", **fifo
+    )
+    passed_on = [client.sqs.ledger.enter(*taker.entries(outgoing)) for _ in range(3)]
+    await asyncio.sleep(0)
+    disk.go_on(refusals=2)  # of the group, and of the first alone
+    lost, *kept = await asyncio.gather(*passed_on, return_exceptions=True)
+    assert isinstance(lost, OSError)
+    assert kept == [None, None]
+    (got,) = await client.receive(url)
+    assert got["Body"] == "hello"
+    await client.again()
+    told = await client.send(url, MessageGroupId="a", MessageDeduplicationId="d")
+    assert told["MessageId"] == got["MessageId"]
+    assert await client.bodies(url) == []  # there is none but that one, which is in flight
 
 
 async def test_whoever_waits_is_served_when_a_delete_frees_the_group(client, begun):

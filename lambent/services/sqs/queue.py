@@ -83,7 +83,7 @@ class Queue:
     def arrived(self, message: Message) -> None:
         """It is on disk."""
         if self.backlog.arrived(message, self._clock.epoch()):
-            self._serve()
+            self.serve()
 
     # -- and go out
 
@@ -147,7 +147,7 @@ class Queue:
         self.drop(message).add_done_callback(_look_at)
 
     def drop_all(self, messages: Sequence[Message]) -> "asyncio.Future[None]":
-        """Delete them in one step. Whoever waits for a message is served by the next one of their group."""
+        """Delete them in one step."""
         for message in messages:
             self.backlog.drop(message)
 
@@ -155,12 +155,24 @@ class Queue:
             for message in messages:
                 self.restore(message)
 
-        return self._ledger.enter(Entry([dropped(each) for each in messages], written=self._serve, failed=failed))
+        return self._ledger.enter(Entry([dropped(each) for each in messages], written=self.serve, failed=failed))
 
     def restore(self, message: Message) -> None:
         """What was to go has to stay after all."""
         self.backlog.restore(message, self._clock.epoch())
-        self._serve()
+        self.serve()
+
+    def serve(self) -> None:
+        """Whoever waits: there may be something, as what has gone from a FIFO queue frees the next of its group."""
+        while self._waiters:
+            waiter = self._waiters[0]
+            if not waiter.served.done():
+                found = self.receive(waiter.most, waiter.visibility_s)
+                if not found:
+                    break
+                waiter.served.set_result(found)
+            self._waiters.popleft()
+        self._set_timer()
 
     def hide(self, message: Message, visibility_s: float) -> None:
         """One in flight is visible again in so many seconds. Raises InvalidParameterValue beyond 12 hours in all."""
@@ -172,7 +184,7 @@ class Queue:
             )  # fmt: skip
         self.line.change(message, now + visibility_s, now)
         self._ledger.note(message)
-        self._serve()
+        self.serve()
 
     async def expire(self, now: float) -> None:
         """Remove those that were kept for as long as they were to be, as far as they are the oldest; others that were
@@ -181,7 +193,8 @@ class Queue:
         while more and not self.closed:
             over, more = self.backlog.too_old(now - self.settings.retention_s)
             if over:
-                await self._ledger.enter(Entry([("sqs_message_drop", {"id": each}) for each in over]))
+                rows = [("sqs_message_drop", {"id": each}) for each in over]
+                await self._ledger.enter(Entry(rows, written=self.serve))
 
     def hush(self) -> None:
         """Whoever waits gets what there is, and nobody waits any more."""
@@ -215,17 +228,6 @@ class Queue:
         redrive = self.settings.redrive
         return redrive is not None and message.receives > redrive.most and self._bury(self, message)
 
-    def _serve(self) -> None:
-        while self._waiters:
-            waiter = self._waiters[0]
-            if not waiter.served.done():
-                found = self.receive(waiter.most, waiter.visibility_s)
-                if not found:
-                    break
-                waiter.served.set_result(found)
-            self._waiters.popleft()
-        self._set_timer()
-
     def _set_timer(self) -> None:
         """Only while somebody waits: an idle queue wakes nobody up."""
         if self._timer is not None:
@@ -233,7 +235,7 @@ class Queue:
             self._timer = None
         due = self.line.next_due() if self._waiters else None
         if due is not None:
-            self._timer = self._clock.call_later(max(0.0, due - self._clock.epoch()), self._serve)
+            self._timer = self._clock.call_later(max(0.0, due - self._clock.epoch()), self.serve)
 
 
 def _give_up(waiter: _Waiter) -> None:

@@ -107,12 +107,13 @@ class Sending:
         )  # fmt: skip
         carried = msgspec.structs.replace(content, source=source)
         queue.backlog.drop(message)
-        return self._ledger.enter(
-            Entry(
-                [added(moved, target.stored.number, carried), dropped(message)], message.size,
-                written=lambda: target.arrived(moved), failed=lambda: queue.restore(message),
-            )
-        )  # fmt: skip
+
+        def written() -> None:
+            target.arrived(moved)
+            queue.serve()
+
+        rows = [added(moved, target.stored.number, carried), dropped(message)]
+        return self._ledger.enter(Entry(rows, message.size, written, failed=lambda: queue.restore(message)))
 
 
 def _plain(queue: Queue, message: Message, content: Content) -> Entry:

@@ -133,9 +133,38 @@ async def test_whoever_waits_is_served_when_a_delete_frees_the_group(client, beg
     (got,) = await client.receive(url, 1)
     waiting = await begun(client.bodies(url, WaitTimeSeconds=20))
     await client("DeleteMessage", QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
+    assert await at_once(client, waiting) == ["two"]
+
+
+async def test_whoever_waits_is_served_when_the_move_of_a_dead_letter_frees_the_group(client, begun):
+    await client.fifo("dead.fifo")
+    redrive = json.dumps({"deadLetterTargetArn": f"{ARN}dead.fifo", "maxReceiveCount": 1})
+    url = await client.fifo(RedrivePolicy=redrive, ContentBasedDeduplication="true")
+    for body in ("one", "two"):
+        await client.send(url, body, MessageGroupId="a")
+    assert await client.bodies(url, 1, VisibilityTimeout=0) == ["one"]
+    waiting = await begun(client.bodies(url, 1, VisibilityTimeout=0, WaitTimeSeconds=20))  # "one" was received enough
+    await client.sqs.ledger.enter()
+    assert await at_once(client, waiting) == ["two"]
+
+
+async def test_whoever_waits_is_served_when_the_first_of_the_group_was_kept_for_long_enough(client, begun):
+    url = await client.fifo(ContentBasedDeduplication="true", MessageRetentionPeriod="60")
+    await client.send(url, "one", MessageGroupId="a")
+    client.clock.advance(50)
+    await client.send(url, "two", MessageGroupId="a")
+    assert await client.bodies(url, 1, VisibilityTimeout=600) == ["one"]
+    waiting = await begun(client.bodies(url, WaitTimeSeconds=20))
+    client.clock.advance(11)
+    await client.sqs.by_arn(f"{ARN}q.fifo").expire(client.clock.epoch())
+    assert await at_once(client, waiting) == ["two"]
+
+
+async def at_once(client, waiting):
+    """What somebody is told who waits, and who has to be told by now."""
     await asyncio.sleep(0)
     try:
         assert waiting.done()
     finally:
         client.sqs.hush()
-    assert await waiting == ["two"]
+    return await waiting

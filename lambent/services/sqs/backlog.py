@@ -4,6 +4,8 @@ Of a long queue only the next messages are in memory: `_read_to` is the number u
 what lies beyond is read when the line runs low.
 """
 
+import copy
+
 import msgspec
 
 from lambent.services.sqs.line import Line
@@ -83,9 +85,10 @@ class Backlog:
     def restore(self, message: Message, now: float) -> None:
         """What was to go has to stay after all."""
         self.total += 1
-        message.gone = False
-        if message.id <= self._read_to:
-            self.line.add(message, now)
+        kept = copy.copy(message)  # where the line still has the old one, that is passed over: it went out twice
+        kept.gone = False
+        if kept.id <= self._read_to:
+            self.line.add(kept, now)
 
     def purge(self, upto: int) -> None:
         """All messages up to that number are to go. What has come meanwhile is read from disk again."""

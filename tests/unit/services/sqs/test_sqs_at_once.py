@@ -160,6 +160,20 @@ async def test_whoever_waits_is_served_when_the_first_of_the_group_was_kept_for_
     assert await at_once(client, waiting) == ["two"]
 
 
+async def test_what_could_not_be_deleted_comes_back_once(client, slow_disk, begun):
+    url = await client.queue()
+    await client.send(url)
+    (got,) = await client.receive(url)
+    disk = slow_disk(client.database)
+    deleted = await begun(client("DeleteMessage", QueueUrl=url, ReceiptHandle=got["ReceiptHandle"]))
+    disk.go_on(refusals=2)  # of the group, and of this one alone
+    with pytest.raises(OSError, match="no space"):
+        await deleted
+    assert await client.bodies(url) == []
+    client.clock.advance(30)
+    assert await client.bodies(url) == ["hello"]
+
+
 async def at_once(client, waiting):
     """What somebody is told who waits, and who has to be told by now."""
     await asyncio.sleep(0)

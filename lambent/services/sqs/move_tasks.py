@@ -27,6 +27,7 @@ log = logging.getLogger("lambent")
 FASTEST = 500  # messages a second
 AT_ONCE = 100
 ACTIVE = ("RUNNING", "CANCELLING")
+AGAIN_S = 10.0  # after the end of a task could not be written
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,20 +139,28 @@ def _shown(task: Task) -> Document:
 
 async def _run(sqs: Sqs, task: Task) -> None:
     try:
-        while (row := sqs.store.task(task.id)) is not None and row["status"] == "RUNNING":
-            moved = await _move_some(sqs, task)
-            task = msgspec.structs.replace(task, moved=task.moved + moved)
-            if not moved:
-                await _end(sqs, task, "COMPLETED")
-                return
-            await sqs.store.write([("sqs_task_progress", {"id": task.id, "moved": task.moved})])
-            if task.rate:
-                await sleep(sqs.clock, moved / task.rate)
-        if row is not None and row["status"] == "CANCELLING":
-            await _end(sqs, task, "CANCELLED")
+        await _move(sqs, task)
     except AwsError as error:
         known = {"QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue"}
-        await _end(sqs, task, "FAILED", known.get(error.code, error.code))
+        await _fail(sqs, task, known.get(error.code, error.code))
+    except Exception as error:  # the disk refuses: what was not moved is where it was
+        log.exception("messages of %s cannot be moved on: %s", task.source, error)
+        await _fail(sqs, task, "InternalError")
+
+
+async def _move(sqs: Sqs, task: Task) -> None:
+    """Until all is moved, or somebody cancels it."""
+    while (row := sqs.store.task(task.id)) is not None and row["status"] == "RUNNING":
+        moved = await _move_some(sqs, task)
+        task = msgspec.structs.replace(task, moved=task.moved + moved)
+        if not moved:
+            await _end(sqs, task, "COMPLETED")
+            return
+        await sqs.store.write([("sqs_task_progress", {"id": task.id, "moved": task.moved})])
+        if task.rate:
+            await sleep(sqs.clock, moved / task.rate)
+    if row is not None and row["status"] == "CANCELLING":
+        await _end(sqs, task, "CANCELLED")
 
 
 async def _move_some(sqs: Sqs, task: Task) -> int:
@@ -190,6 +199,17 @@ def _queue(sqs: Sqs, arn: str) -> Queue:
     if found is None:
         raise errors.no_queue()
     return found
+
+
+async def _fail(sqs: Sqs, task: Task, reason: str) -> None:
+    """A task that seems to run keeps others from starting, so its end is written as soon as the disk takes it."""
+    while True:
+        try:
+            await _end(sqs, task, "FAILED", reason)
+            return
+        except Exception as error:
+            log.error("the end of a message move task of %s cannot be written: %s", task.source, error)
+            await sleep(sqs.clock, AGAIN_S)
 
 
 async def _end(sqs: Sqs, task: Task, status: str, failure: str = "") -> None:

@@ -274,6 +274,28 @@ class TestMoveTasks:
         await self.done(client)
         assert await client.bodies(other) == ["hello"]
 
+    async def test_one_that_the_disk_refuses_has_failed_and_another_can_be_started(
+        self, client, clock, slow_disk, begun, caplog
+    ):
+        url = await self.a_dead_letter(client, clock)
+        disk = slow_disk(client.database)
+        started = await begun(client("StartMessageMoveTask", SourceArn=f"{ARN}dead"))
+        disk.go_on()
+        await started
+        disk.go_on(refusals=3)  # of the group, of the message alone, and of the end of the task
+        failing = await begun(self.done(client))
+        await begun(client.sqs.ledger.enter())
+        assert not failing.done()
+        clock.advance(10)
+        await failing
+        assert "no space is left" in caplog.text
+        (told,) = (await client("ListMessageMoveTasks", SourceArn=f"{ARN}dead"))["Results"]
+        assert (told["Status"], told["FailureReason"]) == ("FAILED", "InternalError")
+        clock.advance(30)  # until it is visible again
+        await client("StartMessageMoveTask", SourceArn=f"{ARN}dead")
+        await self.done(client)
+        assert await client.bodies(url) == ["hello"]
+
     async def test_one_that_was_under_way_goes_on_after_a_restart(self, client, clock):
         url = await self.a_dead_letter(client, clock)
         await client("StartMessageMoveTask", SourceArn=f"{ARN}dead")

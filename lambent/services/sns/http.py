@@ -18,6 +18,7 @@ from lambent.principal import Principal
 from lambent.services.post import Outgoing, Post
 from lambent.services.sns.nouns import Delivery
 from lambent.store.ledger import Entry, Ledger
+from lambent.work import Work
 
 log = logging.getLogger("lambent")
 
@@ -35,7 +36,7 @@ class HttpDeliveries:
         self._ledger = ledger
         self._post = post
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Work(clock, _complain)
         self._timers: dict[int, Timer] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._closing = False
@@ -53,9 +54,7 @@ class HttpDeliveries:
         self._closing = True
         for timer in self._timers.values():
             timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.finish(0)
 
     def _later(self, delivery: Delivery) -> None:
         delay_s = max(0.0, delivery.due - self._clock.epoch())
@@ -64,15 +63,12 @@ class HttpDeliveries:
     def _begin(self, delivery: Delivery) -> None:
         self._timers.pop(delivery.id, None)
         if not self._closing:
-            task = asyncio.get_running_loop().create_task(self._make(delivery))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._work.begin(self._make(delivery))
 
     async def _make(self, delivery: Delivery) -> None:
         async with self._slots:
-            with self._clock.working():
-                trouble = await asyncio.to_thread(_request, delivery)
-                await self._conclude(delivery, trouble)
+            trouble = await asyncio.to_thread(_request, delivery)
+            await self._conclude(delivery, trouble)
 
     async def _conclude(self, delivery: Delivery, trouble: str) -> None:
         if trouble and delivery.tries < RETRIES:
@@ -95,6 +91,10 @@ class HttpDeliveries:
             target=delivery.dead_letters, body=delivery.body.encode(), sender=sender, source=delivery.topic
         )
         return self._post.last(outgoing)
+
+
+def _complain(error: BaseException) -> None:
+    log.error("SNS: what became of a request is not written down, so it is made again at the next start: %s", error)
 
 
 def _request(delivery: Delivery) -> str:

@@ -3,6 +3,7 @@ still."""
 
 import asyncio
 import json
+import threading
 
 import pytest
 from topic_house import ACCOUNT, QUEUE, House, RefusedError
@@ -10,6 +11,7 @@ from topic_house import ACCOUNT, QUEUE, House, RefusedError
 from lambent.clock import FixedClock
 from lambent.principal import Principal
 from lambent.services.post import Outgoing
+from lambent.services.sns import http
 from lambent.services.sns.taker import TopicTaker
 
 
@@ -127,6 +129,16 @@ async def test_what_is_passed_on_is_published_itself_if_it_repeats_what_could_no
     await house.again()
     await house("Publish", TopicArn=topic, **ONCE)
     assert len(house.takes.taken) == 1
+
+
+async def test_a_request_of_which_nothing_can_be_written_down_is_logged(house, slow_disk, monkeypatch, caplog):
+    answered = threading.Event()
+    monkeypatch.setattr(http, "_request", lambda _: "" if answered.wait(10) else "no answer")
+    await house.subscribe(await house.topic(), "http://localhost/", protocol="http")  # it is asked to confirm that
+    slow_disk(house.database).go_on(refusals=2)  # of the group, and of the end of the request alone
+    answered.set()
+    await house.sns.http._work.finish()
+    assert "made again at the next start: no space is left" in caplog.text
 
 
 async def test_of_a_batch_that_is_refused_nothing_is_taken_for_published(house):

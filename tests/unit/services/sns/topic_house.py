@@ -93,8 +93,8 @@ class House:
     async def topic(self, name="t", **attributes):
         return (await self("CreateTopic", Name=name, Attributes=attributes))["TopicArn"]
 
-    async def subscribe(self, topic, endpoint=QUEUE):
-        return (await self("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=endpoint))["SubscriptionArn"]
+    async def subscribe(self, topic, endpoint=QUEUE, protocol="sqs"):
+        return (await self("Subscribe", TopicArn=topic, Protocol=protocol, Endpoint=endpoint))["SubscriptionArn"]
 
     async def attributes(self, topic):
         return (await self("GetTopicAttributes", TopicArn=topic))["Attributes"]

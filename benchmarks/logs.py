@@ -1,10 +1,11 @@
 """The speed of CloudWatch Logs, and what a function's flood of lines costs another function.
 
-    python benchmarks/logs.py [--only put,read,flood] [--events 100000]
+    python benchmarks/logs.py [--only put,read,beside,flood] [--events 100000]
 
 `put` are whole HTTP requests of a C client (`load.c`), answered after the fsync. `read` goes through all events that a
-client has put, page by page, and through those of which one in a hundred fits a pattern. `flood` calls a quiet function
-in turns without and beside another one that prints as fast as it can, on the same server.
+client has put, page by page, and through those of which one in a hundred fits a pattern. `beside` calls a function in
+turns without and beside somebody who goes through these events by a pattern that none fits; `flood` does so without and
+beside another function that prints as fast as it can, on the same server.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import http.client
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -115,6 +117,40 @@ def pages(server: Server, wanted: int, **more: str) -> Iterator[float]:
     assert found == wanted, (found, wanted)
 
 
+async def beside_filter(server: Server, events: int) -> None:
+    """Warm calls in turns without and beside somebody who filters all events in a loop by a pattern that none fits."""
+    await asyncio.to_thread(server.deploy, "beside")
+    furnish(server)
+    fill(server, events)
+    caller = await connect(server.port)
+    alone: list[float] = []
+    beside: list[float] = []
+    await calls_for(0.2, caller, "beside")
+    for _ in range(TURNS):
+        alone += await calls_for(TURN_S, caller, "beside")
+        ended = threading.Event()
+        filtering = asyncio.create_task(asyncio.to_thread(filtered, server, ended))
+        await asyncio.sleep(0.2)
+        beside += await calls_for(TURN_S, caller, "beside")
+        ended.set()
+        await filtering
+    asked(server, "DeleteLogGroup", {"logGroupName": "bench"})
+    row("warm calls of a function", alone, "-")
+    row("the same while somebody filters in a loop", beside, f"-; {times(alone, beside)}")
+
+
+def filtered(server: Server, ended: threading.Event) -> None:
+    while not ended.is_set():
+        for _ in pages(server, 0, filterPattern="NOWHERE"):
+            if ended.is_set():
+                return
+
+
+def times(alone: list[float], beside: list[float]) -> str:
+    ratios = [percentile(beside, share) / percentile(alone, share) for share in (0.5, 0.99)]
+    return f"p50 {ratios[0]:.1f}x, p99 {ratios[1]:.1f}x"
+
+
 async def flood(server: Server) -> None:
     await asyncio.to_thread(server.deploy, "quiet")
     await asyncio.to_thread(server.deploy_source, "flood", FLOOD)
@@ -134,8 +170,7 @@ async def flood(server: Server) -> None:
 
 def tell_flood(alone: list[float], beside: list[float], lines: float) -> None:
     row("warm calls of a quiet function", alone, "-")
-    ratios = [percentile(beside, share) / percentile(alone, share) for share in (0.5, 0.99)]
-    seen = f"-; p50 {ratios[0]:.1f}x, p99 {ratios[1]:.1f}x; flood of {lines:.0f} lines a second"
+    seen = f"-; {times(alone, beside)}; flood of {lines:.0f} lines a second"
     row("the same beside a flood of lines", beside, seen)
 
 
@@ -145,9 +180,9 @@ async def flooded(caller: Caller, seconds: float) -> int:
     return int(answer.rpartition(b"\r\n\r\n")[2])
 
 
-async def calls_for(seconds: float, caller: Caller) -> list[float]:
+async def calls_for(seconds: float, caller: Caller, function: str = "quiet") -> list[float]:
     """The milliseconds of as many calls as there is time for."""
-    data, end, taken = request("quiet"), time.perf_counter() + seconds, []
+    data, end, taken = request(function), time.perf_counter() + seconds, []
     while time.perf_counter() < end:
         taken.append(await timed(lambda: caller.call(data)))
     return taken
@@ -155,12 +190,13 @@ async def calls_for(seconds: float, caller: Caller) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="put,read,flood")
+    parser.add_argument("--only", default="put,read,beside,flood")
     parser.add_argument("--events", type=int, default=100_000)
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with us
     rows = {
         "put": lambda server: put(server, 4), "read": lambda server: read(server, given.events),
+        "beside": lambda server: asyncio.run(beside_filter(server, given.events)),
         "flood": lambda server: asyncio.run(flood(server)),
     }  # fmt: skip
     with running() as server:

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from lambent.observe.log_files import byte_before, first_at, is_used, lines_of, segments_of, sifted, size_of
 from lambent.observe.logbook import USUAL_GROUP, split, subdirectory
+from lambent.observe.sieve import Sieve
 
 SLACK_S = 2.0  # how far a clock that was set back may have put entries out of order
-_HOP = 1 << 16
+EVERYTHING = Sieve()
 
 
 class LogEvent(msgspec.Struct, frozen=True):
@@ -50,10 +52,10 @@ def groups(root: Path, account: str, region: str) -> dict[str, list[Path]]:
     """Every group with something in it, and where that lies."""
     found: dict[str, list[Path]] = {}
     for function in _directories(root / account / region):
-        if _is_used(function):
+        if is_used(function):
             found.setdefault(USUAL_GROUP + function.name, []).append(function)
         for other in function.glob("@*/group"):
-            if _is_used(other.parent):
+            if is_used(other.parent):
                 found.setdefault(other.read_text(), []).append(other.parent)
     return found
 
@@ -65,7 +67,7 @@ def places(root: Path, account: str, region: str, group: str) -> list[Path]:
     name = group.removeprefix(USUAL_GROUP)
     if name != group and "/" not in name and name not in ("", ".", ".."):
         found.append(home / name)
-    return [directory for directory in found if _is_used(directory)]
+    return [directory for directory in found if is_used(directory)]
 
 
 class About(NamedTuple):
@@ -76,53 +78,53 @@ class About(NamedTuple):
 
 
 def about(directories: list[Path]) -> About:
-    segments = [path for directory in directories for path in _segments(directory)]
-    firsts = [_first_at(_segments(directory)[0]) for directory in directories if _segments(directory)]
+    segments = [path for directory in directories for path in segments_of(directory)]
+    firsts = [first_at(segments_of(directory)[0]) for directory in directories if segments_of(directory)]
     began = min((first for first in firsts if first is not None), default=0.0)
-    return About(int(began * 1000), sum(map(_size, segments)))
+    return About(int(began * 1000), sum(map(size_of, segments)))
 
 
-def forward(directory: Path, since: int) -> Iterator[LogEvent]:
+def forward(directory: Path, since: int, sieve: Sieve = EVERYTHING) -> Iterator[LogEvent]:
     """From that moment (epoch milliseconds) on, oldest first."""
-    segments = _segments(directory)
+    segments = segments_of(directory)
     for place, path in enumerate(segments):
-        if place + 1 < len(segments) and (_first_at(segments[place + 1]) or 0.0) < since / 1000 - SLACK_S:
+        if place + 1 < len(segments) and (first_at(segments[place + 1]) or 0.0) < since / 1000 - SLACK_S:
             continue  # all that is in here is older
-        for event in _events(path, _byte_before(path, since / 1000 - SLACK_S)):
+        for event in _events(path, byte_before(path, since / 1000 - SLACK_S), sieve):
             if event.at >= since:
                 yield event
 
 
-def backward(directory: Path, since: int, until: int) -> Iterator[LogEvent]:
+def backward(directory: Path, since: int, until: int, sieve: Sieve = EVERYTHING) -> Iterator[LogEvent]:
     """What lies from one moment to before another, newest first."""
-    for path in reversed(_segments(directory)):
-        first = _first_at(path)
+    for path in reversed(segments_of(directory)):
+        first = first_at(path)
         if first is not None and first <= until / 1000 + SLACK_S:
-            start = _byte_before(path, since / 1000 - SLACK_S)
-            yield from reversed([event for event in _events(path, start) if since <= event.at < until])
+            start = byte_before(path, since / 1000 - SLACK_S)
+            yield from reversed([event for event in _events(path, start, sieve) if since <= event.at < until])
             if first < since / 1000 - SLACK_S:
                 return
 
 
 def end(directory: Path) -> Mark:
     """The mark of what is to come."""
-    segments = _segments(directory)
-    return Mark(int(segments[-1].stem), _size(segments[-1])) if segments else START
+    segments = segments_of(directory)
+    return Mark(int(segments[-1].stem), size_of(segments[-1])) if segments else START
 
 
 def fresh(directory: Path, mark: Mark, most_bytes: int) -> tuple[list[LogEvent], Mark]:
     """What was written after a mark, about so many bytes of it at most, and the next mark."""
     found: list[LogEvent] = []
     left = most_bytes
-    for path in _segments(directory):
+    for path in segments_of(directory):
         number = int(path.stem)
         if number < mark.segment:
             continue
-        start = mark.byte if number == mark.segment else 0
-        for byte, line in _lines(path, start, whole_only=True):
+        start, place = mark.byte if number == mark.segment else 0, _place_of(path)
+        for byte, line in lines_of(path, start, whole_only=True):
             if left <= 0:
                 return found, mark
-            found += _events_of(path, byte, line)
+            found += _events_of(place, byte, line)
             mark = Mark(number, byte + len(line))
             left -= len(line)
     return found, mark
@@ -130,9 +132,9 @@ def fresh(directory: Path, mark: Mark, most_bytes: int) -> tuple[list[LogEvent],
 
 def expire(directory: Path, before: float) -> None:
     """Remove the segments in which everything is older (epoch seconds). The last one is the writer's, and stays."""
-    segments = _segments(directory)
+    segments = segments_of(directory)
     for path, following in pairwise(segments):
-        first = _first_at(following)
+        first = first_at(following)
         if first is None or first >= before:
             return
         path.unlink(missing_ok=True)
@@ -145,7 +147,7 @@ class Streams:
         self._known: dict[Path, tuple[int, dict[str, Summary]]] = {}  # by segment: bytes read, what was found
 
     def of(self, directory: Path) -> dict[str, Summary]:
-        segments = _segments(directory)
+        segments = segments_of(directory)
         for gone in [path for path in self._known if path.parent == directory and path not in segments]:
             del self._known[gone]
         found: dict[str, Summary] = {}
@@ -158,7 +160,7 @@ class Streams:
 
     def _in(self, path: Path) -> dict[str, Summary]:
         read_to, found = self._known.get(path, (0, {}))
-        for byte, line in _lines(path, read_to, whole_only=True):
+        for byte, line in lines_of(path, read_to, whole_only=True):
             read_to = byte + len(line)
             for entry in split(line):
                 at = round(entry.at * 1000)
@@ -169,86 +171,31 @@ class Streams:
         return found
 
 
-# -- files
+# -- details
 
 
 def _directories(home: Path) -> list[Path]:
     return sorted(path for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
 
 
-def _segments(directory: Path) -> list[Path]:
-    return sorted(directory.glob("*.log"))
+def _events(path: Path, start: int, sieve: Sieve) -> Iterator[LogEvent]:
+    place = _place_of(path)
+    for byte, line in sifted(path, start, sieve) if sieve.needles else lines_of(path, start):
+        yield from _events_of(place, byte, line)
 
 
-def _is_used(directory: Path) -> bool:
-    return any(_size(path) for path in directory.glob("*.log"))
+def _place_of(path: Path) -> str:
+    return f"{_number_of(path.parent):08d}{int(path.stem):012d}"
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _lines(path: Path, start: int, *, whole_only: bool = False) -> Iterator[tuple[int, bytes]]:
-    """Lines with where they begin; the last one may still be growing."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(start)
-            for line in file:
-                if whole_only and not line.endswith(b"\n"):
-                    return
-                yield start, line
-                start += len(line)
-    except FileNotFoundError:
-        return  # rotated away while we looked
-
-
-def _events(path: Path, start: int) -> Iterator[LogEvent]:
-    for byte, line in _lines(path, start):
-        yield from _events_of(path, byte, line)
-
-
-def _events_of(path: Path, byte: int, line: bytes) -> Iterator[LogEvent]:
-    place = f"{_number_of(path.parent):08d}{int(path.stem):012d}{byte:014d}"
+def _events_of(place: str, byte: int, line: bytes) -> Iterator[LogEvent]:
     for index, entry in enumerate(split(line)):
         if entry.message:
             at = round(entry.at * 1000)
-            yield LogEvent(f"{at:014d}{place}{index:08d}", at, entry.stream, entry.message, at)
+            yield LogEvent(f"{at:014d}{place}{byte:014d}{index:08d}", at, entry.stream, entry.message, at)
 
 
 def _number_of(directory: Path) -> int:
     """Of functions that share a group, so that their ids differ. 0 is no directory's: that is what clients put."""
     name = "/".join(directory.parts[-2:])
     return 1 + int.from_bytes(hashlib.blake2s(name.encode(), digest_size=6).digest()) % 99_999_999
-
-
-def _first_at(path: Path) -> float | None:
-    for _, line in _lines(path, 0):
-        for entry in split(line):
-            return entry.at
-    return None
-
-
-def _byte_before(path: Path, moment: float) -> int:
-    """A line's beginning before which everything is older than that (epoch seconds), by halving."""
-    low, high = 0, _size(path)
-    while high - low > _HOP:
-        middle = (low + high) // 2
-        found = next(_dated(path, middle), None)
-        if found is None or found[1] >= moment:
-            high = middle
-        else:
-            low = found[0]
-    return low
-
-
-def _dated(path: Path, start: int) -> Iterator[tuple[int, float]]:
-    """The lines that begin after a byte, with their moments."""
-    lines = _lines(path, start)
-    next(lines, None)  # we are somewhere in it
-    for byte, line in lines:
-        for entry in split(line):
-            yield byte, entry.at
-            break

@@ -1,12 +1,16 @@
 """The tables of CloudWatch Logs, in the database of the durable queue: the only home of these rows."""
 
 from collections.abc import Iterator
+from typing import Any
 
+from lambent.observe.sieve import Sieve
 from lambent.store.connection import Row
 from lambent.store.database import Database
 
-FAR = 1 << 62
+PAGE = 1_000  # rows of one read, as the queries have it
+WINDOW = 10_000  # events that are looked through in one read, by whoever wants few of them
 Key = tuple[str, str, str]  # account, region, name of the group
+Place = tuple[int, int]  # an event's moment and number, by which a group is in order
 
 
 class LogsStore:
@@ -32,19 +36,39 @@ class LogsStore:
         rows = self._db.read("log_events_sizes")
         return {(row["account"], row["region"], row["group_name"]): (row["number"], row["size"]) for row in rows}
 
-    def after(self, key: Key, since: int, until: int) -> Iterator[Row]:
+    def after(self, key: Key, since: int, until: int, sieve: Sieve) -> Iterator[Row]:
         """The events of a group from one moment to before another, oldest first; from any thread."""
-        return self._pages("log_events_after", key, (since, until), (-1, 0))
+        return self._some("after", key, (since, -1), (until, -1), sieve)
 
-    def before(self, key: Key, since: int, until: int) -> Iterator[Row]:
+    def before(self, key: Key, since: int, until: int, sieve: Sieve) -> Iterator[Row]:
         """The same, newest first."""
-        return self._pages("log_events_before", key, (since, until), (FAR, 0))
+        return self._some("before", key, (until, -1), (since, -1), sieve)
 
-    def _pages(self, query: str, key: Key, span: tuple[int, int], place: tuple[int, int]) -> Iterator[Row]:
-        account, region, name = key
-        while rows := self._db.read(
-            query, account=account, region=region, group_name=name, since=span[0], until=span[1], at=place[0],
-            id=place[1],
-        ):  # fmt: skip
+    def _some(self, way: str, key: Key, place: Place, end: Place, sieve: Sieve) -> Iterator[Row]:
+        if not 1 <= len(sieve.needles) <= 2:
+            yield from self._pages(f"log_events_{way}", key, place, end)
+            return
+        holds = {"one": sieve.needles[0], "other": sieve.needles[-1] if len(sieve.needles) > 1 else ""}
+        far: Place | None = place
+        while far is not None:
+            far = self._far(way, key, place, end)
+            yield from self._pages(f"log_events_that_hold_{way}", key, place, far or end, **holds)
+            sieve.leave_out(WINDOW)
+            place = far or end
+
+    def _far(self, way: str, key: Key, place: Place, end: Place) -> Place | None:
+        """Where so many events end that they are left out in one step; None: there are not so many."""
+        row = self._db.first(f"log_events_far_{way}", **_between(key, place, end), skipped=WINDOW - 1)
+        return None if row is None else (row["at"], row["id"])
+
+    def _pages(self, query: str, key: Key, place: Place, end: Place, **holds: str) -> Iterator[Row]:
+        while rows := self._db.read(query, **_between(key, place, end), **holds):
             yield from rows
+            if len(rows) < PAGE:
+                return
             place = (rows[-1]["at"], rows[-1]["id"])
+
+
+def _between(key: Key, place: Place, end: Place) -> dict[str, Any]:
+    names = ("account", "region", "group_name", "at", "id", "end_at", "end_id")
+    return dict(zip(names, (*key, *place, *end), strict=True))

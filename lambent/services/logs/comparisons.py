@@ -46,6 +46,12 @@ def _equality(operand: str) -> Test:
     return lambda value: has_pieces(text(value), pieces)
 
 
+def word_of(operand: str) -> str:
+    """What a field has to be, letter by letter, to equal that; "": it may be written in several ways."""
+    is_expression = len(operand) > 1 and operand[0] == operand[-1] == "%"
+    return "" if is_expression or "*" in operand or _NUMBER.fullmatch(operand) else unquoted(operand)
+
+
 def unquoted(operand: str) -> str:
     if len(operand) > 1 and operand[0] == operand[-1] == '"':
         return re.sub(r"\\(.)", r"\1", operand[1:-1])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambent.services.logs.comparisons import comparison
+from lambent.services.logs.comparisons import comparison, word_of
 
 MISSING = object()
 Condition = Callable[[Callable[[str], Any]], bool]  # given the way from a name to a field's value
@@ -37,18 +37,21 @@ def tokens(text: str) -> list[str]:
 
 
 class Parser:
-    """Reads one condition; `names` are the fields that it looks at."""
+    """Reads one condition; `names` are the fields that it looks at, `words` are what some field has to be."""
 
     def __init__(self, text: str) -> None:
         self._tokens = tokens(text)
         self._place = 0
         self.names: list[str] = []
+        self.words: list[str] = []
 
     def condition(self) -> Condition:
         """Raises ValueError."""
         found = self._any(0)
         if self._place < len(self._tokens):
             raise ValueError(self._tokens[self._place])
+        if "||" in self._tokens:
+            self.words.clear()  # some other condition is enough
         return found
 
     def _next(self) -> str:
@@ -103,4 +106,5 @@ class Parser:
                 raise ValueError(operand)
         else:
             test = comparison(operator, operand)
+            self.words += [word for word in [word_of(operand)] if operator == "=" and word]
         return lambda value: (found := value(name)) is not MISSING and test(found)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lambent.observe.log_groups import LogEvent
+from lambent.pace import paced
 from lambent.services.logs.filter_patterns import compile_filter
 from lambent.services.logs.nouns import Filter, Key
 
@@ -21,7 +22,8 @@ _encode = msgspec.json.Encoder().encode
 def payloads(key: Key, rule: Filter, events: Sequence[LogEvent]) -> list[bytes]:
     """The events of a function for what a filter wants of these: each of one stream, none too large."""
     matches = compile_filter(rule.pattern).matches
-    wanted = sorted((event for event in events if matches(event.message)), key=lambda event: (event.stream, event.id))
+    found = (event for event in paced(events) if matches(event.message))
+    wanted = sorted(found, key=lambda event: (event.stream, event.id))
     return [
         _payload(key, rule, stream, part)
         for stream, group in itertools.groupby(wanted, key=lambda event: event.stream)

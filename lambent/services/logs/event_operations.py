@@ -5,6 +5,7 @@ from collections.abc import Callable
 from lambent.errors import NotImplementedYet
 from lambent.model import Document
 from lambent.observe.log_groups import LogEvent
+from lambent.pace import paced
 from lambent.services.logs.engine import Logs
 from lambent.services.logs.errors import exists_already, invalid, not_found
 from lambent.services.logs.filter_patterns import compile_filter
@@ -126,13 +127,19 @@ async def get_log_events(logs: Logs, call: Call) -> Document:
 
 
 def _wanted(
-    call: Call, wants: Callable[[LogEvent], bool], *, is_forward: bool, after: str, includes_end: bool = False
+    call: Call,
+    wants: Callable[[LogEvent], bool],
+    *,
+    is_forward: bool,
+    after: str,
+    includes_end: bool = False,
+    needles: tuple[str, ...] = (),
 ) -> Wanted:
     asked = call.parameters
     since, until = asked.get("startTime") or 0, asked.get("endTime")
     return Wanted(
         since=since, until=Wanted().until if until is None else min(Wanted().until, until + includes_end),
-        limit=asked.get("limit") or PAGE_EVENTS, is_forward=is_forward, after=after, wants=wants,
+        limit=asked.get("limit") or PAGE_EVENTS, is_forward=is_forward, after=after, wants=wants, needles=needles,
     )  # fmt: skip
 
 
@@ -143,7 +150,8 @@ async def filter_log_events(logs: Logs, call: Call) -> Document:
         raise invalid("Parameters logStreamNames and logStreamNamePrefix are mutually exclusive")
     if names and names - (await logs.streams(group.key)).keys():
         raise not_found("log stream")
-    matches = compile_filter(asked.get("filterPattern") or "").matches
+    pattern = compile_filter(asked.get("filterPattern") or "")
+    matches = pattern.matches
 
     def wants(event: LogEvent) -> bool:
         return (not names or event.stream in names) and event.stream.startswith(prefix) and matches(event.message)
@@ -151,9 +159,8 @@ async def filter_log_events(logs: Logs, call: Call) -> Document:
     is_forward, after = asked.get("startFromHead") is not False, ""
     if asked.get("nextToken"):
         is_forward, after = unseal(asked["nextToken"])
-    found = await logs.apart(
-        page, logs, group, _wanted(call, wants, is_forward=is_forward, after=after, includes_end=True)
-    )
+    wanted = _wanted(call, wants, is_forward=is_forward, after=after, includes_end=True, needles=pattern.needles)
+    found = await logs.apart(page, logs, group, wanted)
     shown = [
         {"logStreamName": each.stream, "timestamp": each.at, "message": each.message, "ingestionTime": each.taken,
          "eventId": each.id}
@@ -166,7 +173,7 @@ async def filter_log_events(logs: Logs, call: Call) -> Document:
 async def test_metric_filter(logs: Logs, call: Call) -> Document:
     """Which of some messages a filter pattern means, and the values that it names."""
     messages, extract = call.parameters["logEventMessages"], compile_filter(call.parameters["filterPattern"]).extract
-    found = await logs.apart(lambda: [extract(message) for message in messages])
+    found = await logs.apart(lambda: [extract(message) for message in paced(messages)])
     matches = [
         {"eventNumber": place + 1, "eventMessage": message, "extractedValues": values}
         for place, (message, values) in enumerate(zip(messages, found, strict=True))

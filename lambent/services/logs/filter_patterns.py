@@ -5,7 +5,7 @@ and Live Tail". A pattern is compiled once; `matches` says whether an event's me
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,14 +21,19 @@ _WORD = re.compile(r"[\w.:/@#$*=+,-]+")
 _STEP = re.compile(r"\.([\w\-:@]+)|\.?\[(?:(\d+)|\"([^\"]*)\"|'([^']*)')\]")
 _FIELD = re.compile(r'"((?:\\.|[^"\\])*)"|\[([^\]]*)\]|(\S+)')
 _PART = re.compile(r'(?:"(?:\\.|[^"\\])*"|%[^%]*%|[^,"%])*')
+_PLAIN = re.compile(r"[\w.:@ -]+")  # in JSON as it is, or as numbers of characters, but not escaped otherwise
 Values = dict[str, str]
+Term = tuple[Callable[[str], bool], list[str]]  # is it there? and of what there is one in every such message
+Compiled = tuple[Callable[[str], Values | None], Sequence[str]]  # of a pattern
 
 
 class Pattern:
-    """`extract` gives the values that the pattern names, or None for an event that is not meant."""
+    """`extract` gives the values that the pattern names, or None for an event that is not meant. `needles`: any of
+    these is in every message that is meant; none: that is not known of any."""
 
-    def __init__(self, extract: Callable[[str], Values | None]) -> None:
+    def __init__(self, extract: Callable[[str], Values | None], needles: Sequence[str] = ()) -> None:
         self.extract = extract
+        self.needles = tuple(needles) if all(map(_is_text, needles)) else ()
 
     def matches(self, message: str) -> bool:
         return self.extract(message) is not None
@@ -40,19 +45,24 @@ def compile_filter(pattern: str) -> Pattern:
     stripped = pattern.strip()
     try:
         if stripped.startswith("{"):
-            return Pattern(_json(stripped))
-        return Pattern(_fields(stripped) if stripped.startswith("[") else _terms(stripped))
+            return Pattern(*_json(stripped))
+        return Pattern(*(_fields(stripped) if stripped.startswith("[") else _terms(stripped)))
     except (ValueError, RecursionError):
         raise invalid("Invalid filter pattern") from None
+
+
+def _is_text(needle: str) -> bool:
+    """Can the database search for it? Not for nothing, for a zero, nor for half of a surrogate pair."""
+    return bool(needle) and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in needle)
 
 
 # -- terms
 
 
-def _terms(pattern: str) -> Callable[[str], Values | None]:
+def _terms(pattern: str) -> Compiled:
     """All of those without a sign, none of those with a minus. Those with a question mark, of which any is enough,
     count only among themselves: beside others AWS ignores them."""
-    signed: dict[str, list[Callable[[str], bool]]] = {"": [], "-": [], "?": []}
+    signed: dict[str, list[Term]] = {"": [], "-": [], "?": []}
     place = 0
     while place < len(pattern):
         found = _TERM.match(pattern, place)
@@ -62,25 +72,41 @@ def _terms(pattern: str) -> Callable[[str], Values | None]:
         signed[found["sign"]].append(_term(found))
     wanted, unwanted = signed[""], signed["-"]
     if signed["?"] and not wanted and not unwanted:
-        return lambda message: {} if any(term(message) for term in signed["?"]) else None
-    return lambda message: (
-        {} if all(term(message) for term in wanted) and not any(term(message) for term in unwanted) else None
-    )
+        wanted = [_any_of(signed["?"])]
+
+    def extract(message: str) -> Values | None:
+        for is_there, _ in wanted:
+            if not is_there(message):
+                return None
+        return None if any(is_there(message) for is_there, _ in unwanted) else {}
+
+    return extract, max((needles for _, needles in wanted), key=_worth, default=[])
 
 
-def _term(found: "re.Match[str]") -> Callable[[str], bool]:
+def _any_of(terms: list[Term]) -> Term:
+    needles = [needle for _, needles in terms for needle in needles] if all(needles for _, needles in terms) else []
+    return (lambda message: any(is_there(message) for is_there, _ in terms)), needles
+
+
+def _worth(needles: list[str]) -> tuple[int, int]:
+    """Few, and long: then they leave much out."""
+    return (-len(needles), min(map(len, needles))) if needles else (-1_000, 0)
+
+
+def _term(found: "re.Match[str]") -> Term:
     if found["expression"] is not None:
-        return Expression(found["expression"]).search
+        expression = Expression(found["expression"])
+        return expression.search, expression.needles
     if found["word"] and not _WORD.fullmatch(found["word"]):
         raise invalid(f"Invalid character(s) in term '{found['word']}'")
     wanted = found["word"] or unquoted(found["quoted"])
-    return lambda message: wanted in message
+    return (lambda message: wanted in message), [wanted]
 
 
 # -- JSON
 
 
-def _json(pattern: str) -> Callable[[str], Values | None]:
+def _json(pattern: str) -> Compiled:
     if not pattern.endswith("}"):
         raise ValueError(pattern)
     parser = Parser(pattern[1:-1])
@@ -99,7 +125,8 @@ def _json(pattern: str) -> Callable[[str], Values | None]:
             return None
         return {name: text(value) for name, value in values.items() if value is not MISSING}
 
-    return extract
+    needle = max(filter(_PLAIN.fullmatch, parser.words), key=len, default="")
+    return extract, [needle, "\\u"] if needle else []  # any character may be written as its number there
 
 
 def _path(name: str) -> tuple[str | int, ...]:
@@ -130,10 +157,10 @@ def _at(document: Any, path: tuple[str | int, ...]) -> Any:
 # -- fields between spaces
 
 
-def _fields(pattern: str) -> Callable[[str], Values | None]:
+def _fields(pattern: str) -> Compiled:
     if not pattern.endswith("]"):
         raise ValueError(pattern)
-    specs = _specs(pattern[1:-1])
+    specs, words = _specs(pattern[1:-1])
     names = [name for name, _ in specs]
     if names.count("...") > 1:
         raise ValueError("...")
@@ -156,29 +183,32 @@ def _fields(pattern: str) -> Callable[[str], Values | None]:
             for place, ((name, _), value) in enumerate(zip(aligned, found, strict=True))
         }
 
-    return extract
+    needle = max(words, key=len, default="")
+    return extract, [needle] if needle else []
 
 
-def _specs(inner: str) -> list[tuple[str, Condition | None]]:
-    if not inner.strip():
-        return []
+def _specs(inner: str) -> tuple[list[tuple[str, Condition | None]], list[str]]:
+    """The fields, and words of which each is in some field."""
     specs: list[tuple[str, Condition | None]] = []
-    place = 0
+    words: list[str] = []
+    place = 0 if inner.strip() else len(inner) + 1
     while place <= len(inner):
         found = _PART.match(inner, place)
         assert found is not None
         if found.end() < len(inner) and inner[found.end()] != ",":
             raise ValueError(inner[found.end() :])
-        specs.append(_spec(found[0].strip()))
+        name, condition, more = _spec(found[0].strip())
+        specs.append((name, condition))
+        words += more
         place = found.end() + 1
-    return specs
+    return specs, words
 
 
-def _spec(part: str) -> tuple[str, Condition | None]:
+def _spec(part: str) -> tuple[str, Condition | None, list[str]]:
     if part == "..." or re.fullmatch(r"\$?\w*", part):
-        return part, None
+        return part, None, []
     parser = Parser(part)
     condition = parser.condition()
     if len(set(parser.names)) != 1:
         raise ValueError(part)
-    return parser.names[0], condition
+    return parser.names[0], condition, parser.words

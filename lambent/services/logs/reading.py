@@ -12,6 +12,8 @@ import msgspec
 from lambent.errors import AwsError
 from lambent.observe import log_groups
 from lambent.observe.log_groups import LogEvent
+from lambent.observe.sieve import Sieve
+from lambent.pace import paced
 from lambent.services.logs.engine import Logs
 from lambent.services.logs.errors import invalid
 from lambent.services.logs.nouns import Group, put_event
@@ -19,7 +21,7 @@ from lambent.wire import markers
 
 PAGE_BYTES = 1 << 20
 PAGE_EVENTS = 10_000
-LOOKED_THROUGH = 50_000  # events, for one page
+LOOKED_THROUGH = 50_000  # events that are decoded, for one page
 OVERHEAD = 26  # bytes that AWS counts for an event beside its message
 
 
@@ -32,6 +34,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     is_forward: bool = True
     after: str = ""  # the id of the last event of the page before; "": there was none
     wants: Callable[[LogEvent], bool] = lambda event: True
+    needles: tuple[str, ...] = ()  # any of them is in every message that is wanted
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -45,38 +48,39 @@ class Page(msgspec.Struct, frozen=True):
 def page(logs: Logs, group: Group, wanted: Wanted) -> Page:
     """In the order of the direction asked for."""
     found: list[LogEvent] = []
-    reached, size, looked = wanted.after, 0, 0
-    for event in _all(logs, group, wanted):
+    reached, size, sieve = wanted.after, 0, Sieve(wanted.needles)
+    for event in paced(_all(logs, group, wanted, sieve)):
         if wanted.wants(event):
             size += len(event.message.encode("utf-8", "replace")) + OVERHEAD
             if found and size > PAGE_BYTES:
                 return Page(found, reached, is_last=False)
             found.append(event)
-        reached, looked = event.id, looked + 1
-        if len(found) >= wanted.limit or looked >= LOOKED_THROUGH:
+        reached = event.id
+        sieve.looked += 1
+        if len(found) >= wanted.limit or sieve.looked >= LOOKED_THROUGH:
             return Page(found, reached, is_last=False)
     return Page(found, reached, is_last=True)
 
 
-def _all(logs: Logs, group: Group, wanted: Wanted) -> Iterator[LogEvent]:
+def _all(logs: Logs, group: Group, wanted: Wanted, sieve: Sieve) -> Iterator[LogEvent]:
     since, until, after = max(wanted.since, group.begins(logs.now)), wanted.until, wanted.after
     if after and wanted.is_forward:
         since = max(since, int(after[:14]))
     elif after:
         until = min(until, int(after[:14]) + 1)
-    sources = [_logged(place, since, until, is_forward=wanted.is_forward) for place in logs.places(group.key)]
-    rows = (logs.store.after if wanted.is_forward else logs.store.before)(group.key, since, until)
+    sources = [_logged(place, since, until, sieve, is_forward=wanted.is_forward) for place in logs.places(group.key)]
+    rows = (logs.store.after if wanted.is_forward else logs.store.before)(group.key, since, until, sieve)
     sources.append(map(put_event, rows))
     for event in heapq.merge(*sources, key=lambda event: event.id, reverse=not wanted.is_forward):
         if not after or (event.id > after if wanted.is_forward else event.id < after):
             yield event
 
 
-def _logged(directory: Path, since: int, until: int, *, is_forward: bool) -> Iterator[LogEvent]:
+def _logged(directory: Path, since: int, until: int, sieve: Sieve, *, is_forward: bool) -> Iterator[LogEvent]:
     if not is_forward:
-        yield from log_groups.backward(directory, since, until)
+        yield from log_groups.backward(directory, since, until, sieve)
         return
-    for event in log_groups.forward(directory, since):
+    for event in log_groups.forward(directory, since, sieve):
         if event.at >= until:
             return
         yield event

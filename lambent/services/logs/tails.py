@@ -12,6 +12,7 @@ from typing import Any
 
 from lambent.model import Document
 from lambent.observe.log_groups import LogEvent
+from lambent.pace import paced
 from lambent.services.logs.filter_patterns import compile_filter
 from lambent.services.logs.nouns import Key
 
@@ -34,7 +35,7 @@ class Tail:
 
     def wanted(self, events: Sequence[LogEvent]) -> list[LogEvent]:
         """Those that it asks for, and one more than it can have at most. For threads."""
-        return list(islice(filter(self._wants, events), MOST_EVENTS + 1))
+        return list(islice(filter(self._wants, paced(events)), MOST_EVENTS + 1))
 
     def take(self, key: Key, events: Sequence[LogEvent]) -> None:
         room = MOST_EVENTS - len(self._events)

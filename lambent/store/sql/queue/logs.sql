@@ -44,17 +44,43 @@ SELECT COALESCE(MAX(id), 0) AS id FROM log_events;
 SELECT account, region, group_name, COUNT(*) AS number, SUM(LENGTH(message)) AS size
 FROM log_events GROUP BY account, region, group_name;
 
--- name: log_events_after -- what follows, the oldest first
+-- name: log_events_after -- what follows a place up to an end, the oldest first
 SELECT id, stream, at, taken, message FROM log_events
 WHERE account = :account AND region = :region AND group_name = :group_name
-    AND at >= :since AND at < :until AND (at > :at OR (at = :at AND id > :id))
+    AND (at, id) > (:at, :id) AND (at, id) <= (:end_at, :end_id)
 ORDER BY at, id LIMIT 1000;
 
 -- name: log_events_before -- what precedes, the newest first
 SELECT id, stream, at, taken, message FROM log_events
 WHERE account = :account AND region = :region AND group_name = :group_name
-    AND at >= :since AND at < :until AND (at < :at OR (at = :at AND id < :id))
+    AND (at, id) < (:at, :id) AND (at, id) >= (:end_at, :end_id)
 ORDER BY at DESC, id DESC LIMIT 1000;
+
+-- name: log_events_that_hold_after -- of what follows, the messages with a text in them, and the end
+SELECT id, stream, at, taken, message FROM log_events
+WHERE account = :account AND region = :region AND group_name = :group_name
+    AND (at, id) > (:at, :id) AND (at, id) <= (:end_at, :end_id)
+    AND (REPLACE(message, :one, '') <> message OR REPLACE(message, :other, '') <> message OR id = :end_id)
+ORDER BY at, id LIMIT 1000;
+
+-- name: log_events_that_hold_before -- of what precedes
+SELECT id, stream, at, taken, message FROM log_events
+WHERE account = :account AND region = :region AND group_name = :group_name
+    AND (at, id) < (:at, :id) AND (at, id) >= (:end_at, :end_id)
+    AND (REPLACE(message, :one, '') <> message OR REPLACE(message, :other, '') <> message OR id = :end_id)
+ORDER BY at DESC, id DESC LIMIT 1000;
+
+-- name: log_events_far_after -- the place of an event that follows after so many others
+SELECT at, id FROM log_events
+WHERE account = :account AND region = :region AND group_name = :group_name
+    AND (at, id) > (:at, :id) AND (at, id) <= (:end_at, :end_id)
+ORDER BY at, id LIMIT 1 OFFSET :skipped;
+
+-- name: log_events_far_before -- that precedes
+SELECT at, id FROM log_events
+WHERE account = :account AND region = :region AND group_name = :group_name
+    AND (at, id) < (:at, :id) AND (at, id) >= (:end_at, :end_id)
+ORDER BY at DESC, id DESC LIMIT 1 OFFSET :skipped;
 
 -- name: log_events_expire -- what is older than its group keeps
 DELETE FROM log_events WHERE account = :account AND region = :region AND group_name = :group_name AND at < :before;

@@ -70,7 +70,29 @@ FIELDS = "[ip, server, username, timestamp, request, status_code, bytes]"
     ],
 )
 def test_a_pattern_means_what_the_user_guide_says(pattern, message, meant):
-    assert compile_filter(pattern).matches(message) is meant
+    compiled = compile_filter(pattern)
+    assert compiled.matches(message) is meant
+    if meant and compiled.needles:
+        assert any(needle in message for needle in compiled.needles)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needles"),
+    [
+        ('ERROR "a longer one" -without', ["a longer one"]),
+        ("?one ?%t[ow]+ways%", ["one", "ways"]),
+        ("?one ?%[0-9]%", []),
+        ("-without", []),
+        (r"%ab?cd+e|\.\.x%", ["cd", "..x"]),
+        ('{ $.a = "x y" && $.b > 3 }', ["x y", "\\u"]),
+        ('{ $.a = "x y" || $.b > 3 }', []),
+        ('{ $.a = "x/y" }', []),  # in JSON the slash may have a backslash before it
+        ("{ $.a = 400 && $.b = 4* && $.c != x }", []),
+        ('[a, b = "GET /", c = 404]', ["GET /"]),
+    ],
+)
+def test_a_pattern_knows_what_is_in_each_message_that_it_means(pattern, needles):
+    assert compile_filter(pattern).needles == tuple(needles)
 
 
 def test_the_values_that_a_pattern_names_are_given():

@@ -20,6 +20,7 @@ HEIGHT = {
     "arns": 0,
     "clock": 0,
     "agenda": 0,
+    "pace": 0,
     "work": 0,
     "principal": 0,
     "privileges": 0,

@@ -1,9 +1,8 @@
 """The tables of CloudWatch Logs, in the database of the durable queue: the only home of these rows."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
-from lambent.observe.sieve import Sieve
 from lambent.store.connection import Row
 from lambent.store.database import Database
 
@@ -11,6 +10,14 @@ PAGE = 1_000  # rows of one read, as the queries have it
 WINDOW = 10_000  # events that are looked through in one read, by whoever wants few of them
 Key = tuple[str, str, str]  # account, region, name of the group
 Place = tuple[int, int]  # an event's moment and number, by which a group is in order
+
+
+class Sieve(Protocol):
+    """As observe.sieve.Sieve, of which rows need no more."""
+
+    needles: tuple[str, ...]
+
+    def leave_out(self, number: int) -> None: ...
 
 
 class LogsStore:

@@ -95,7 +95,7 @@ class World:
         sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=ARN.format("lambda", "function:witness"))
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=sqs_arn("topic"), Attributes=raw)
         ordered = sns.create_topic(Name="topic.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
-        sns.subscribe(TopicArn=ordered, Protocol="sqs", Endpoint=sqs_arn("topic.fifo"), Attributes=raw)
+        sns.subscribe(TopicArn=ordered, Protocol="sqs", Endpoint=sqs_arn("topic.fifo"))
         return topic, ordered
 
     def _bucket(self) -> None:

@@ -110,6 +110,8 @@ def test_a_body_of_another_length_than_announced_is_incomplete(wire: Wire) -> No
     [
         b"<a>",
         b'<!DOCTYPE a [<!ENTITY b "c">]><Tagging>&b;</Tagging>',
+        '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE a [<!ENTITY b "c">]><Tagging>&b;</Tagging>'.encode("utf-16"),
+        '<!DOCTYPE a [<!ENTITY b "c">]><Tagging>&b;</Tagging>'.encode("utf-16-be"),
         b"\xff\xfe<",
         b"",
         b"<Tagging><TagSet>&undefined;",
@@ -122,6 +124,13 @@ def test_a_body_that_is_no_plain_xml_is_refused(wire: Wire, body: bytes) -> None
     with pytest.raises(AwsError) as caught:
         call(wire, "PUT", "/b", "tagging", body)
     assert (caught.value.code, caught.value.status) == ("MalformedXML", 400)
+
+
+@pytest.mark.parametrize("much", [b"<a>" * 500_001, b"<a " + b"a='' " * 1_100_001 + b"/>"])
+def test_a_body_of_too_many_tags_is_refused_before_it_is_read(wire: Wire, much: bytes) -> None:
+    with pytest.raises(AwsError) as caught:
+        call(wire, "PUT", "/b", "tagging", much)
+    assert (caught.value.code, caught.value.status) == ("MaxMessageLengthExceeded", 400)
 
 
 def test_the_ids_of_an_answer_have_s3s_names(wire: Wire) -> None:

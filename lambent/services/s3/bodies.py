@@ -62,8 +62,11 @@ async def received(s3: S3, call: Call, *, to_file: bool = False, algorithm: str 
 
 
 def check_document(call: Call) -> None:
-    """Raises AwsError for a body of XML or JSON that is not the one whose hashes its headers name."""
+    """Raises AwsError for a body of XML or JSON that is not the one whose hashes its headers name, or so large that it
+    was taken for an object: nobody has read it, and it must not count as an empty one."""
     request = call.request
+    if request.spool is not None and call.operation not in OF_OBJECTS:
+        raise AwsError("Your request was too big.", code="MaxMessageLengthExceeded", status=400)
     if not request.body or call.operation in OF_OBJECTS or aws_chunked.is_chunked(request):
         return
     body = Held(request.body)

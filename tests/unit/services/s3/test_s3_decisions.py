@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from lambent.errors import AwsError
-from lambent.services.s3 import conditions, multipart, pages, ranges, records
+from lambent.services.s3 import bodies, conditions, multipart, pages, ranges, records
 from lambent.services.s3.multipart import UploadAbout
 from lambent.services.s3.notices import is_meant
 from lambent.services.s3.nouns import About, Bucket, Part, Settings, Stored
 from lambent.services.s3.ranges import Span
+from lambent.settings import Settings as ServerSettings
 from lambent.store import checksums
+from lambent.wire.http import Request
+from lambent.wire.parse import Wire
 
 AT = 1_700_000_000.4
 FOUND = Stored(1, "b", "k", "null", True, False, 10, "abc", AT, About())
@@ -272,3 +275,19 @@ def test_the_bus_is_told_what_aws_tells_it(  # noqa: PLR0917 -- one row of the t
     assert (records.detail_type(name), sorted(detail.pop("object"))) == (type_, thing)
     usual = {"version": "0", "bucket": {"name": "b"}, "request-id": "r", "requester": "1"}
     assert detail == usual | {"source-ip-address": "127.0.0.1"} | more
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"), [("tagging", "MaxMessageLengthExceeded"), ("acl", "MaxMessageLengthExceeded"), ("", None)]
+)
+def test_a_document_that_was_taken_for_an_object_does_not_count_as_an_empty_one(
+    query: str, refused: str | None
+) -> None:
+    class Large:
+        """All that is asked of a body on disk here."""
+
+        size = 2_000_000
+
+    request = Request("PUT", "/b/k", query, {"host": "s3.us-east-1.amazonaws.com"}, b"", spool=Large())  # type: ignore[arg-type]
+    call = Wire(ServerSettings()).parse(request)
+    assert refusal(lambda: bodies.check_document(call)) == refused

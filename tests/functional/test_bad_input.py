@@ -1,5 +1,6 @@
 """Bad input of every kind: AWS's own error where AWS has one, and a server that goes on serving."""
 
+import contextlib
 import io
 import json
 import os
@@ -316,6 +317,22 @@ def test_a_request_that_announces_too_much_is_refused_before_it_is_read(server: 
     with connect(server) as sock:
         sock.sendall(invoke_bytes(function, b"", announced=10_000_000_000))
         assert sock.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.usefixtures("alive")
+@pytest.mark.parametrize(
+    "flood",
+    [b"X-A: 1\r\n" * 20_000, b"X-A: " + b"x" * 2_000_000, b"X-" + b"a" * 2_000_000, b"X-A: 1\r\n\tand more" * 100_000],
+)
+@pytest.mark.parametrize(
+    "line", [b"GET / HTTP/1.1", b"PUT /bucket/key HTTP/1.1", b"GET /" + b"a" * 2_000_000 + b" HTTP/1.1"]
+)
+def test_floods_of_headers_are_refused_while_they_come(server: Server, line: bytes, flood: bytes) -> None:
+    with connect(server) as sock:
+        with contextlib.suppress(ConnectionError):  # it may be closed before all is sent
+            sock.sendall(line + b"\r\nHost: s3.us-east-1.amazonaws.com\r\n" + flood + b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert sock.recv(1_000).split(b" ")[1] in (b"400", b"414", b"431")
 
 
 @pytest.mark.usefixtures("alive")

@@ -201,6 +201,26 @@ def test_refusals_are_those_of_aws(events):
         events.list_connections()
 
 
+def test_events_that_are_too_large_or_no_json_are_refused_and_reach_nobody(events, sqs):
+    url, arn = open_queue(sqs, "oversize")
+    events.put_rule(Name="oversize", EventPattern=json.dumps({"source": ["oversize"]}))
+    events.put_targets(Rule="oversize", Targets=[{"Id": "queue", "Arn": arn}])
+    for detail in (json.dumps("x" * 1_048_576), json.dumps({"a": "x" * 1_048_576})):
+        with pytest.raises(ClientError) as caught:
+            put(events, "oversize", Detail=detail)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    half = {"Source": "oversize", "DetailType": "t", "Detail": json.dumps({"a": "x" * 600_000})}
+    with pytest.raises(ClientError, match="over the limit"):
+        events.put_events(Entries=[half, half])
+    deep = "[" * 100_000 + "]" * 100_000
+    details = ["{", "[]", '{"a": 1} x', '{"a": NaN}', f'{{"a": {deep}}}']
+    answer = events.put_events(Entries=[half | {"Detail": detail} for detail in details])
+    assert [each.get("ErrorCode") for each in answer["Entries"]] == ["MalformedDetail"] * len(details)
+    assert bodies(sqs, url) == []
+    put(events, "oversize", Detail=half["Detail"])
+    assert len(bodies(sqs, url)) == 1
+
+
 def test_the_aws_cli_puts_and_lists(home):
     def aws(*words: str) -> Any:
         keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -6,8 +6,12 @@ import http.client
 import io
 import json
 import os
+import socket
+import struct
 import textwrap
 import threading
+import time
+import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -502,3 +506,154 @@ def test_the_aws_cli_copies_lists_and_removes(s3: Any, aws: Any, tmp_path: Path,
     listed = aws("s3", "ls", "--recursive", "s3://by-the-cli").stdout
     assert [line.split()[-1] for line in listed.splitlines()] == ["in/large", "moved.txt"]
     assert aws("s3", "rb", "--force", "s3://by-the-cli").returncode == 0
+
+
+# -- what is meant to do harm
+
+
+def sent(home: Server, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    """Status and body of the answer to a request that goes out as it is, unsigned."""
+    connection = http.client.HTTPConnection("127.0.0.1", home.port, timeout=60)
+    named = {"Host": "s3.us-east-1.amazonaws.com"} | {name.replace("_", "-"): text for name, text in headers.items()}
+    connection.request(method, path, body, named)
+    answer = connection.getresponse()
+    found = answer.status, answer.read()
+    connection.close()
+    return found
+
+
+def files(home: Server) -> set[str]:
+    """Those of objects, and those on their way."""
+    return {str(path) for path in (home.data / "s3").glob("*/*")}
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "ha">' + "".join(
+    f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in ("ab", "bc", "cd", "de", "ef", "fg", "gh", "hi")
+)
+BOMBS = {
+    "entities": f"{BOMB}]><x>&i;</x>".encode(),
+    "entities in UTF-16": f'<?xml version="1.0" encoding="UTF-16"?>{BOMB}]><x>&i;</x>'.encode("utf-16"),
+    "a file": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
+    "deep": b"<x>" * 1_000_000,
+    "wide": b"<x>" + b"<y/>" * 1_000_000 + b"</x>",
+    "not closed": b"<x>" * 100_000,
+}
+TAKE_XML = [
+    ("PUT", "?tagging"), ("PUT", "?versioning"), ("PUT", "?lifecycle"), ("PUT", "?notification"), ("POST", "?delete"),
+    ("PUT", "/k?tagging"), ("PUT", "?publicAccessBlock"), ("PUT", "?ownershipControls"), ("PUT", "?encryption"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_xml_that_would_grow_without_end_is_refused_at_once(home: Server, s3: Any, bucket: str, bomb: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    code = b"MaxMessageLengthExceeded" if len(BOMBS[bomb]) > 1_000_000 else b"MalformedXML"
+    for method, path in [*TAKE_XML, ("POST", f"/k?uploadId={upload}")]:
+        began = time.monotonic()
+        status, answer = sent(home, method, f"/{bucket}{path}", BOMBS[bomb])
+        assert (status, code in answer) == (400, True), (path, answer)
+        assert b"root:" not in answer
+        assert time.monotonic() - began < 5, path
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_a_document_as_large_as_an_object_is_refused_and_changes_nothing(home: Server, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=b")
+    tagging = b"<Tagging><TagSet/>" + b" " * 1_100_000 + b"</Tagging>"
+    status, answer = sent(home, "PUT", f"/{bucket}/k?tagging", tagging)
+    assert (status, b"MaxMessageLengthExceeded" in answer) == (400, True)
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
+
+
+def test_elements_in_elements_to_any_depth_do_no_harm(home: Server, s3: Any, bucket: str) -> None:
+    depth = 200_000
+    for name in (b"Tagging", b"TagSet", b"Tag", b"Key"):
+        status, answer = sent(home, "PUT", f"/{bucket}?tagging", b"<%b>" % name * depth + b"</%b>" % name * depth)
+        assert status < 500, answer
+    assert s3.list_buckets()["Buckets"]
+
+
+TRICKS = [
+    "../k", "../../../../etc/passwd", "..%2f..%2fk", "%2e%2e/%2e%2e/k", "%2e%2e%2fk", "..", ".", "%2e", "...", "./k",
+    "a/../k", "a/./k", "%00", "k%00.txt", "%5c..%5ck", "%ff%fe", "%E2%80%AE", "//k", "%0d%0aX-Evil:%201",
+    "%F0%9F%92%A9" * 256,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_no_key_of_a_raw_request_leads_out_of_its_bucket(home: Server, s3: Any, bucket: str, size: int) -> None:
+    outside = {path for path in home.data.rglob("*") if (home.data / "s3") not in path.parents}
+    other = f"{bucket}-other"
+    s3.create_bucket(Bucket=other)
+    kept = []
+    for trick in TRICKS:
+        status, answer = sent(home, "PUT", f"/{bucket}/{trick}", LARGE[:size])
+        assert status in (200, 400), (trick, answer)
+        if status == 200:
+            kept.append(urllib.parse.unquote(trick))
+            assert sent(home, "GET", f"/{bucket}/{trick}") == (200, LARGE[:size]), trick
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == sorted(set(kept))
+    assert "Contents" not in s3.list_objects_v2(Bucket=other)
+    assert all(len(Path(path).name) == 32 for path in files(home) if "/new/" not in path)
+    new = {path for path in home.data.rglob("*") if (home.data / "s3") not in path.parents} - outside
+    assert not [path for path in new if path.name in ("k", "passwd", "k.txt")]
+
+
+@pytest.mark.parametrize("trick", ["..", "../..", "%2e%2e", ".", "%00", "%2e%2e%2f%2e%2e", "a%2fb", "x" * 5_000])
+def test_no_name_of_a_bucket_leads_out(home: Server, trick: str) -> None:
+    before = files(home)
+    for method, path in (("PUT", f"/{trick}"), ("PUT", f"/{trick}/k"), ("GET", f"/{trick}/etc/passwd")):
+        status, answer = sent(home, method, path, b"x" * 100_000 if path.endswith("/k") else b"")
+        assert 400 <= status < 500, (path, answer)
+    wait_until(lambda: files(home) <= before)
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 100_000, 3_000_000])
+def test_a_body_with_another_checksum_than_it_was_said_to_have_leaves_nothing(
+    home: Server, s3: Any, bucket: str, size: int
+) -> None:
+    body, before = LARGE[:size], files(home)
+    lengths = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
+    wrong = {f"x_amz_checksum_{name}": b"\1" * length for name, length in lengths.items()} | {"content_md5": b"\1" * 16}
+    for name, value in wrong.items():
+        status, answer = sent(home, "PUT", f"/{bucket}/k", body, **{name: base64.b64encode(value).decode()})
+        assert (status, b"BadDigest" in answer) == (400, True), (name, answer)
+        status, answer = sent(home, "PUT", f"/{bucket}/k", body, **{name: "AAA"})
+        assert (status, b"Invalid" in answer) == (400, True), (name, answer)
+    status, answer = sent(home, "PUT", f"/{bucket}/k", body, x_amz_content_sha256="0" * 64)
+    assert (status, b"XAmzContentSHA256Mismatch" in answer) == (400, True)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    wait_until(lambda: files(home) <= before)
+
+
+@pytest.mark.parametrize("kind", ["object", "part", "chunked", "aws-chunked", "reset"])
+def test_uploads_of_every_kind_that_break_off_leave_no_file(home: Server, s3: Any, bucket: str, kind: str) -> None:
+    before = files(home)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    query = f"?partNumber=1&uploadId={upload}" if kind == "part" else ""
+    framing = "Transfer-Encoding: chunked" if kind == "chunked" else f"Content-Length: {len(LARGE)}"
+    if kind == "aws-chunked":
+        framing += (
+            f"\r\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nContent-Encoding: aws-chunked"
+            f"\r\nx-amz-decoded-content-length: {len(LARGE) - 1000}"
+        )
+    head = f"PUT /{bucket}/k{query} HTTP/1.1\r\nHost: s3.us-east-1.amazonaws.com\r\n{framing}\r\n\r\n".encode()
+    framed = b"%x\r\n" % len(LARGE) if "chunked" in kind else b""
+    with socket.create_connection(("127.0.0.1", home.port), timeout=60) as sock:
+        sock.sendall(head + framed + LARGE[: len(LARGE) // 2])
+        if kind != "chunked":  # without a length it is refused before it is kept
+            wait_until(lambda: files(home) - before)
+        if kind == "reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_until(lambda: files(home) <= before)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    assert "Parts" not in s3.list_parts(Bucket=bucket, Key="k", UploadId=upload)
+    s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=upload)
+
+
+def test_more_metadata_than_s3_keeps_is_refused(s3: Any, bucket: str) -> None:
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Metadata={"a": "x" * 2_048}) == ("MetadataTooLarge", 400)
+    many = {f"n{number}": "x" for number in range(900)}
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Metadata=many) == ("MetadataTooLarge", 400)
+    assert refused(s3.head_object, Bucket=bucket, Key="k") == ("404", 404)

@@ -194,3 +194,18 @@ def test_the_same_request_again_finds_the_schedule_and_another_one_conflicts(sch
     found = scheduler.get_schedule(Name="same")
     assert found["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
     scheduler.delete_schedule(Name="same")
+
+
+def test_what_is_too_large_for_a_schedule_is_refused_and_makes_none(scheduler, sqs):
+    _, arn = queue(sqs, "oversize")
+    how = {"Name": "oversize", "ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": OFF}
+    target = {"Arn": arn, "RoleArn": ROLE}
+    for wrong in (
+        {"Target": target, "Description": "x" * 513}, {"Target": target | {"Arn": arn + "x" * 1_600}},
+        {"Target": target, "ScheduleExpression": "rate(1 day)" + " " * 300}, {"Target": target, "Name": "n" * 65},
+        {"Target": target, "Name": "../up"},
+    ):  # fmt: skip
+        with pytest.raises(scheduler.exceptions.ClientError) as caught:
+            scheduler.create_schedule(**how | wrong)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400, wrong
+    assert "oversize" not in [each["Name"] for each in scheduler.list_schedules()["Schedules"]]

@@ -140,6 +140,26 @@ def test_what_was_accepted_survives_a_kill_and_what_was_deleted_does_not_come_ba
     assert set(found) == {str(number) for number in range(20)} - {message["Body"] for message in gone[:5]}
 
 
+def test_messages_that_are_too_large_or_too_many_are_refused_and_none_is_kept(sqs: Any) -> None:
+    url, _ = queue(sqs, "large")
+    many = {f"a{n}": {"DataType": "String", "StringValue": "x"} for n in range(11)}
+    halves = [{"Id": str(n), "MessageBody": "x" * 600_000} for n in range(2)]
+    for work in (
+        lambda: sqs.send_message(QueueUrl=url, MessageBody="x" * 1_048_577),
+        lambda: sqs.send_message(QueueUrl=url, MessageBody="\u00fc" * 524_289),  # it is bytes that count
+        lambda: sqs.send_message(QueueUrl=url, MessageBody="x", MessageAttributes=many),
+        lambda: sqs.send_message(QueueUrl=url, MessageBody="a\0b"),
+        lambda: sqs.send_message_batch(QueueUrl=url, Entries=halves),
+        lambda: sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": "x"} for n in range(11)]),
+    ):
+        with pytest.raises(sqs.exceptions.ClientError) as caught:
+            work()
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert left(sqs, url) == 0
+    sqs.send_message(QueueUrl=url, MessageBody="x" * 1_048_576)
+    assert len(sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"]) == 1_048_576
+
+
 class TestMappings:
     def test_a_function_is_run_on_what_is_sent_and_the_messages_are_gone(self, home, worker, sqs):
         url, arn = queue(sqs, "work", VisibilityTimeout=30)

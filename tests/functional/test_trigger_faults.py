@@ -159,6 +159,12 @@ def check_objects(world: World) -> None:
         assert (there[name], digest) in [tuple(each) for each in key.may_be if each], name
 
 
+def strand_file(data: Path) -> None:
+    """What a kill leaves between the file of an object and its row: an instant too short to be met often."""
+    directory = next(each for each in (data / "s3").iterdir() if each.name != "new")  # the server's own, to remove from
+    (directory / f"{directory.name}{'0' * 30}").write_bytes(b"half")
+
+
 def check_files(world: World) -> None:
     """No file is there that no object needs, once uploads that were not completed are aborted."""
     s3, data = world.aws["s3"], world.server.data
@@ -198,11 +204,12 @@ def test_kills_of_server_agent_and_both_lose_nothing_that_any_service_accepted(s
     found = queues(server.data)
     print({name: len(messages) for name, messages in found.items()})
     at_work = ("seen", "seen.fifo", "topic", "topic.fifo", "put", "bucket", "bridge", "ticks", "dead")
-    assert min(len(found[name]) for name in at_work) > 5
+    assert all(found[name] for name in at_work)
     check_messages(world, found)
     check_order(world, found)
     check_schedules(world, found["ticks"], ended)
     check_notices(world, found)
+    strand_file(server.data)
     world.server = again = serve("--port", str(server.port), data=server.data)
     check_objects(world)
     check_files(world)

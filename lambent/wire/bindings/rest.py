@@ -133,7 +133,7 @@ def _payload_decoder(shape: Shape, form: Format) -> Convert:
         return _utf8
     if shape.traits.get("eventstream"):
         return lambda body: body
-    load, decode = form.load, form.decoder(shape)
+    load, decode = form.load, form.payload(shape)
     return lambda body: decode(load(body))
 
 

@@ -39,6 +39,9 @@ class TreeFormat:
             self._decoders[key] = decode
         return self._decoders[key]
 
+    def payload(self, shape: Shape) -> Convert:
+        return self.decoder(shape)
+
     def encoder(self, shape: Shape) -> Convert:
         key = _key(shape)
         if key not in self._encoders:

@@ -64,8 +64,20 @@ class XmlFormat:
         convert = text.decoder(shape)
         return lambda element: convert(element.text or "")
 
+    def payload(self, shape: Shape) -> Convert:
+        """The same of the outermost element, which has the name that the model gives it."""
+        decode, name = self.decoder(shape), shape.wire_name("")
+
+        def read(root: Element) -> Any:
+            if name and _plain(root.tag) != name:
+                raise _malformed()
+            return decode(root)
+
+        return read
+
     def _structure_reader(self, shape: Shape) -> Convert:
         attributes = [(name, _plain(ref.wire_name(name))) for name, ref in shape.members.items() if _attribute(ref)]
+        required = frozenset(shape.required) & {name for name, _ in in_body(shape)}
         many: dict[str, tuple[str, Convert]] = {}
         one: dict[str, tuple[str, Convert]] = {}
 
@@ -81,6 +93,8 @@ class XmlFormat:
                     value.setdefault(name, []).append(convert(child))
             for key, found in element.attrib.items() if attributes else ():
                 value |= {name: found for name, wanted in attributes if _plain(key) == wanted}
+            if not required <= value.keys():
+                raise _malformed()
             return _with_maps(shape, value)
 
         self._readers[shape.name] = read

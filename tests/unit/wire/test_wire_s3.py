@@ -153,3 +153,25 @@ def test_the_region_of_a_bucket_is_the_root_element(wire: Wire) -> None:
         b'<?xml version="1.0" encoding="UTF-8"?>\n'
         b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">eu-west-1</LocationConstraint>'
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("tagging", b"<Tags><TagSet/></Tags>"),
+        ("tagging", b"<Tagging/>"),
+        ("tagging", b"<Tagging><TagSet><Tag><Key>a</Key></Tag></TagSet></Tagging>"),
+        ("delete", b"<Delete><Quiet>true</Quiet></Delete>"),
+        ("cors", b"<CORSConfiguration/>"),
+    ],
+)
+def test_xml_that_is_not_what_the_model_says_is_refused(wire: Wire, query: str, body: bytes) -> None:
+    """It would be taken for an empty one, and empty what is there."""
+    with pytest.raises(AwsError) as caught:
+        call(wire, "POST" if query == "delete" else "PUT", "/b", query, body)
+    assert (caught.value.code, caught.value.status) == ("MalformedXML", 400)
+
+
+def test_an_empty_list_is_not_a_missing_one(wire: Wire) -> None:
+    body = b'<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet/></Tagging>'
+    assert call(wire, "PUT", "/b", "tagging", body).parameters["Tagging"] == {"TagSet": []}

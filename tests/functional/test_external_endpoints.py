@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from real_server import ROOT, Server, client, wait_until, zip_of
@@ -55,9 +54,7 @@ def here(place: Path, rules: Path) -> Iterator[Server]:
 
 
 def far(there: Server, service: str) -> Any:
-    return boto3.client(
-        service, endpoint_url=there.endpoint, region_name=REGION, aws_access_key_id=ACCOUNT, aws_secret_access_key="any"
-    )
+    return client(there.endpoint, ACCOUNT, service=service)
 
 
 def received(sqs: Any, url: str) -> list[str]:
